@@ -1,0 +1,175 @@
+"""What a study found, as plain data: the only thing that report formats and figures read, kept as findings.json.
+
+Prose is plain text in which `$...$` marks mathematics written by us; everything outside the dollars is escaped by
+the formats. Formulas are LaTeX printed from SymPy objects. Numbers are Python floats and ints.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Cell = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under column heads; the cells may hold `$...$`."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve or set of points; `spread` is the half-height of the error bars, in the units of y."""
+
+    label: str
+    source: Literal["predicted", "measured", "other"]
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    spread: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture: curves on one pair of axes. `name` is the file name without ending."""
+
+    name: str
+    title: str
+    xlabel: str
+    ylabel: str
+    curves: tuple[Curve, ...]
+    xscale: Literal["linear", "log"] = "linear"
+    yscale: Literal["linear", "log"] = "linear"
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class StepText:
+    """One step of a derivation: the statement as LaTeX, the reason, and the proofs that passed in this run."""
+
+    name: str
+    statement: str
+    reason: str
+    proofs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DerivationText:
+    """A derivation as a report prints it."""
+
+    title: str
+    formula: str
+    assumptions: tuple[str, ...]
+    steps: tuple[StepText, ...]
+
+
+@dataclass(frozen=True)
+class VerdictText:
+    """A verdict with everything that it must print: the scope, the causes and what is left unexplained."""
+
+    statement: str
+    verdict: str
+    explained: bool
+    expected: str
+    scope: str
+    difference: float
+    causes: dict[str, float]
+    unexplained: float
+    bar: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report, in reading order: prose, derivations, tables, figures, verdicts."""
+
+    title: str
+    prose: tuple[str, ...] = ()
+    derivations: tuple[DerivationText, ...] = ()
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    verdicts: tuple[VerdictText, ...] = ()
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a study found, and where each number came from."""
+
+    study: str
+    title: str
+    question: str
+    claim: str
+    refuted_by: str
+    sections: tuple[Section, ...]
+    conclusion: tuple[str, ...] = ()
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def verdicts(self) -> tuple[VerdictText, ...]:
+        """Every verdict, in reading order."""
+        return tuple(verdict for section in self.sections for verdict in section.verdicts)
+
+    def to_json(self) -> str:
+        """Full precision; a value that is not finite is written as a string ("nan", "inf"), never as bare NaN."""
+        return json.dumps(_plain(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Findings":
+        """The findings that `to_json` wrote."""
+        data = json.loads(text)
+        sections = tuple(_section(section) for section in data.pop("sections"))
+        return cls(**{**data, "conclusion": tuple(data["conclusion"]), "sections": sections})
+
+
+_UNBOUNDED = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not value - value == 0:
+        return str(value)
+    return value
+
+
+def _number(value: Any) -> Any:
+    return _UNBOUNDED.get(value, value) if isinstance(value, str) else value
+
+
+def _section(data: dict[str, Any]) -> Section:
+    return Section(
+        title=data["title"],
+        prose=tuple(data["prose"]),
+        derivations=tuple(_derivation(item) for item in data["derivations"]),
+        tables=tuple(_table(item) for item in data["tables"]),
+        figures=tuple(_figure(item) for item in data["figures"]),
+        verdicts=tuple(_verdict(item) for item in data["verdicts"]),
+    )
+
+
+def _derivation(data: dict[str, Any]) -> DerivationText:
+    steps = tuple(StepText(**{**step, "proofs": tuple(step["proofs"])}) for step in data["steps"])
+    return DerivationText(**{**data, "assumptions": tuple(data["assumptions"]), "steps": steps})
+
+
+def _table(data: dict[str, Any]) -> Table:
+    rows = tuple(tuple(_number(cell) for cell in row) for row in data["rows"])
+    return Table(**{**data, "columns": tuple(data["columns"]), "rows": rows})
+
+
+def _figure(data: dict[str, Any]) -> Figure:
+    curves = tuple(
+        Curve(**{**curve, **{name: tuple(map(_number, curve[name])) for name in ("x", "y", "spread")}})
+        for curve in data["curves"]
+    )
+    return Figure(**{**data, "curves": curves})
+
+
+def _verdict(data: dict[str, Any]) -> VerdictText:
+    numbers = {name: _number(data[name]) for name in ("difference", "unexplained", "bar")}
+    return VerdictText(**{**data, **numbers, "causes": {k: _number(v) for k, v in data["causes"].items()}})

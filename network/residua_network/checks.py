@@ -1,0 +1,46 @@
+"""Checks of single values, each with a message that says where, what was expected and what was got."""
+
+import difflib
+import math
+from collections.abc import Iterable
+
+from residua_network.errors import DescriptionError
+
+
+def whole(value: object, name: str, where: str, least: int = 1) -> int:
+    """`value` as an int of at least `least`; booleans and floats are refused."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise DescriptionError(f"{where}: {name} must be a whole number of at least {least}, got {value!r}")
+    return value
+
+
+def number(value: object, name: str, where: str, least: float = -math.inf, below: float = math.inf) -> float:
+    """`value` as a finite float with least <= value < below."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise DescriptionError(f"{where}: {name} must be a finite number, got {value!r}")
+    if not least <= value < below:
+        raise DescriptionError(f"{where}: {name} must lie in [{least:g}, {below:g}), got {value!r}")
+    return float(value)
+
+
+def flag(value: object, name: str, where: str) -> bool:
+    """`value` if it is True or False."""
+    if not isinstance(value, bool):
+        raise DescriptionError(f"{where}: {name} must be True or False, got {value!r}")
+    return value
+
+
+def one_of(value: object, names: Iterable[str], what: str, where: str) -> str:
+    """`value` if it is one of `names`; else an error that suggests the nearest."""
+    known = list(names)
+    if isinstance(value, str) and value in known:
+        return value
+    raise DescriptionError(f"{where}: {unknown(what, value, known)}")
+
+
+def unknown(what: str, value: object, known: Iterable[str]) -> str:
+    """The words for a name that is not known, with the nearest one that is."""
+    names = list(known)
+    near = difflib.get_close_matches(str(value), names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {what} {value!r}; {hint}known: {', '.join(names)}"

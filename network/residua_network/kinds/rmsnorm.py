@@ -1,0 +1,26 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from residua_network.checks import flag, number, whole
+from residua_network.layer import Layer, Parameter
+
+
+@dataclass(frozen=True, repr=False)
+class RMSNorm(Layer):
+    """y = γ x / sqrt(mean(x²) + ε) over the features of one row."""
+
+    size: int
+    eps: float = 1e-5
+    affine: bool = True
+
+    parameters: ClassVar[Mapping[str, Parameter]] = {"weight": Parameter(("size",), switch="affine", absent=1.0)}
+
+    def __post_init__(self) -> None:
+        whole(self.size, "size", "RMSNorm")
+        object.__setattr__(self, "eps", number(self.eps, "eps", "RMSNorm", least=0.0))
+        flag(self.affine, "affine", "RMSNorm")
+
+    @property
+    def takes(self) -> int:
+        return self.size
