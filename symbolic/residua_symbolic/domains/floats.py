@@ -1,0 +1,53 @@
+"""float64 arrays: the domain of fast evaluation."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from residua_symbolic.domains.named import Named
+
+Floats = NDArray[np.float64]
+
+
+def _sigmoid(z: Floats) -> Floats:
+    result: Floats = special.expit(z)
+    return result
+
+
+def _normal_cdf(z: Floats) -> Floats:
+    result: Floats = special.ndtr(z)
+    return result
+
+
+# Forms that neither overflow nor cancel; what they stand for is defined in functions.py.
+FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
+    "identity": lambda z: z,
+    "relu": lambda z: np.where(z > 0, z, z * 0.0),  # z * 0: a NaN stays one
+    "step": lambda z: np.where(z > 0, 1.0, z * 0.0),
+    "tanh": np.tanh,
+    "sigmoid": _sigmoid,
+    "gelu": lambda z: z * _normal_cdf(z),
+    "silu": lambda z: z * _sigmoid(z),
+    "softplus": lambda z: np.logaddexp(0.0, z),
+    "sin": np.sin,
+    "cos": np.cos,
+    "square": lambda z: z * z,
+    "cube": lambda z: z * z * z,
+    "exp": np.exp,
+    "erf": lambda z: np.asarray(special.erf(z)),
+}
+
+
+class FloatDomain(Named):
+    """Forward maps over float64 arrays of shape (batch, features)."""
+
+    def sqrt(self, x: Floats) -> Floats:
+        """Square root; of a negative number NaN, as the later checks expect."""
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(x)
+
+    def function(self, name: str, x: Floats) -> Floats:
+        """An elementary function by name."""
+        return FUNCTIONS[name](x)

@@ -1,0 +1,140 @@
+"""Spectra and norms of normalisers for every n: a multiple of the identity plus terms of rank one."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from residua_symbolic.derivation import Derivation, Proof, Step
+from residua_symbolic.domains.tangents import i, j, n
+from residua_symbolic.evaluate import evaluate
+from residua_symbolic.layer import CONSTANT_STATISTICS, derive_layer, run
+from residua_symbolic.operator import Operator, Term
+from residua_symbolic.referee import AT_SIZES, SIZES, Referee, exact_values
+from residua_symbolic.symbols import CONSTANTS
+
+EPS = CONSTANTS["eps"]
+GAMMA = sp.IndexedBase("gamma", real=True)
+
+
+@dataclass(frozen=True)
+class Eigenvalue:
+    """An eigenvalue and how often it occurs."""
+
+    value: sp.Expr
+    multiplicity: sp.Expr
+
+
+@dataclass(frozen=True)
+class Spectrum(Derivation):
+    """All eigenvalues of a symmetric operator of rank-one terms beside a multiple of the identity."""
+
+    eigenvalues: tuple[Eigenvalue, ...]
+
+    @property
+    def squared_norm(self) -> sp.Expr:
+        """Squared Frobenius norm: Σ multiplicity · eigenvalue², since the operator is symmetric."""
+        return sp.simplify(sp.Add(*(e.multiplicity * e.value**2 for e in self.eigenvalues)))
+
+    def vanishes_at(self) -> sp.Set:
+        """All n (from the smallest for which the spectrum is stated) at which every eigenvalue is zero."""
+        nonzero = [e for e in self.eigenvalues if e.value != 0]
+        stated = sp.Range(_rank(self.eigenvalues), sp.oo)
+        sets = [sp.Intersection(stated, sp.FiniteSet(*sp.solve(e.multiplicity, n))) for e in nonzero]
+        return sp.Intersection(stated, *sets)
+
+
+def _rank(eigenvalues: tuple[Eigenvalue, ...]) -> sp.Expr:
+    """Smallest n at which no multiplicity is negative."""
+    return max(sp.Integer(1), *(n - e.multiplicity for e in eigenvalues if e.multiplicity.has(n)))
+
+
+@cache
+def derive_spectrum(kind: str, eps_is_zero: bool = False, part: str = "jacobian") -> Spectrum:
+    """Spectrum of a normaliser for γ = 1; `part` "dropped": of what constant statistics leave out.
+
+    With J = a I + U Vᵀ and r columns in U and V, the eigenvalues are a, n − r times, and a + eig(Vᵀ U) (Sylvester).
+    """
+    operator = derive_layer(kind).operator if part == "jacobian" else _dropped(kind)
+    plain = Operator(tuple(_without_gamma(t) for t in operator.terms))
+    a = sp.Add(*(t.left for t in plain.terms if t.tied))
+    rank_one = [t for t in plain.terms if not t.tied]
+    gram, steps = _gram(kind, rank_one)
+    found = {a: n - len(rank_one)}
+    for value, multiplicity in gram.eigenvals().items():
+        key = sp.factor(sp.expand(a + value))
+        found[key] = found.get(key, sp.Integer(0)) + multiplicity
+    eigenvalues = tuple(Eigenvalue(value, sp.sympify(times)) for value, times in _at(found, eps_is_zero).items())
+    formula = sp.Tuple(*(sp.Tuple(e.value, e.multiplicity) for e in eigenvalues))
+    proof = Proof(f"{AT_SIZES}: annihilating polynomial and traces", _annihilated(kind, plain, eps_is_zero))
+    reason = f"eigenvalues of a I + U Vᵀ: a, and a + eig(Vᵀ U), {len(rank_one)} of them (Sylvester)"
+    steps.append(Step("eigenvalues", sp.Symbol("Lambda"), formula, reason, (proof,)))
+    symbol = sp.Symbol("Lambda")
+    assumptions = (f"γ = 1, n ≥ {len(rank_one)}", "ε = 0, variance > 0" if eps_is_zero else "s > 0")
+    title = f"Spectrum of {kind}" + (", what constant statistics drop" if part != "jacobian" else "")
+    return Spectrum(title + (", ε = 0" if eps_is_zero else ""), symbol, formula, assumptions, tuple(steps), eigenvalues)
+
+
+def _dropped(kind: str) -> Operator:
+    dropped = derive_layer(kind, CONSTANT_STATISTICS).dropped
+    if dropped is None:
+        raise ValueError(f"{kind} has no statistics")
+    return dropped
+
+
+def _without_gamma(t: Term) -> Term:
+    return Term(t.tied, t.left.xreplace({GAMMA[i]: sp.Integer(1)}), t.matrix, t.right)
+
+
+def _at(found: dict[sp.Expr, Any], eps_is_zero: bool) -> dict[sp.Expr, Any]:
+    merged: dict[sp.Expr, Any] = {}
+    for value, multiplicity in found.items():
+        key = value.subs(EPS, 0) if eps_is_zero else value
+        merged[key] = merged.get(key, sp.Integer(0)) + multiplicity
+    return merged
+
+
+def _gram(kind: str, rank_one: list[Term]) -> tuple[sp.Matrix, list[Step]]:
+    """Vᵀ U, each entry a sum over the features reduced for every n."""
+    domain, _ = run(kind, "phi", False)
+    referee = Referee(kind, "phi", False)
+    steps: dict[sp.Expr, Step] = {}
+
+    def entry(p: int, q: int) -> sp.Expr:
+        inside = sp.expand(rank_one[p].right.xreplace({j: i}) * rank_one[q].left)
+        value = domain.in_newest_names(domain.reduce(inside, i))
+        total = sp.Sum(inside, (i, 1, n))
+        proofs = referee.proofs_of_sum(total)
+        steps[inside] = Step("sum", total, value, f"entry ({p + 1}, {q + 1}) of Vᵀ U, names unfolded", proofs)
+        return value
+
+    return sp.Matrix(len(rank_one), len(rank_one), entry), list(steps.values())
+
+
+def _annihilated(kind: str, operator: Operator, eps_is_zero: bool) -> Any:
+    """Π (J − λ) = 0 over the distinct eigenvalues, and tr Jᵖ = Σ multiplicity · λᵖ for as many powers: this decides
+    every multiplicity."""
+
+    def holds(formula: sp.Tuple) -> bool:
+        for size in SIZES:
+            values, domain = exact_values(kind, "phi", size, False, eps_is_zero)
+            matrix = _reduced(evaluate(operator.components, values, (i, j), domain.number))
+            one = np.array([[domain.number(int(p == q)) for q in range(size)] for p in range(size)])
+            product, power = one, one
+            for p, (eigenvalue, _) in enumerate(formula):
+                claimed = sp.Add(*(times.subs(n, size) * value**p for value, times in formula))
+                if not domain.is_zero(power.trace() - evaluate(claimed, values, (), domain.number)):
+                    return False
+                shifted = matrix - one * evaluate(eigenvalue, values, (), domain.number)
+                product, power = _reduced(product @ shifted), _reduced(power @ matrix)
+            if not all(domain.is_zero(e) for e in product.ravel()):
+                return False
+        return True
+
+    return holds
+
+
+def _reduced(matrix: Any) -> Any:
+    return np.frompyfunc(lambda q: q.reduced(), 1, 1)(matrix)
