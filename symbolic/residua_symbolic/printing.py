@@ -4,6 +4,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
 
 NAMES = {"xhat": r"\hat{x}", "epsilon": r"\varepsilon", "m": "m"}
 
@@ -18,6 +19,7 @@ class _Printer(LatexPrinter):
         printed = known if known else super()._print_Symbol(sp.Symbol(name), style)
         if not tag:
             return str(printed)
+        tag = tag.replace("*", "").replace("l+0", "l")
         if "_" in printed:
             base, _, index = printed.partition("_")
             return f"{base}_{{{index.strip('{}')},{tag}}}"
@@ -52,15 +54,18 @@ class _Printer(LatexPrinter):
     def _print_Transpose(self, e: Any) -> str:  # noqa: N802
         return f"{self.parenthesize(e.arg, 100)}^{{T}}"
 
+    def _print_MatMul(self, e: Any) -> str:  # noqa: N802
+        coefficient, matrices = _flat(e)
+        negative = bool(coefficient.could_extract_minus_sign())
+        size = -coefficient if negative else coefficient
+        parts = [] if size == 1 else [self.parenthesize(size, PRECEDENCE["Mul"]) if size.is_Add else self._print(size)]
+        parts += [f"\\left({self._print(m)}\\right)" if isinstance(m, sp.MatAdd) else self._print(m) for m in matrices]
+        return ("-" if negative else "") + r" \, ".join(parts)
+
     def _print_MatAdd(self, e: Any) -> str:  # noqa: N802
         terms = sorted(e.args, key=lambda t: (not isinstance(t, sp.Identity), len(str(t)), str(t)))
-        printed = ""
-        for term in terms:
-            coefficient = term.as_coeff_mmul()[0] if hasattr(term, "as_coeff_mmul") else sp.Integer(1)
-            negative = bool(coefficient.could_extract_minus_sign())
-            shown = self._print(-term if negative else term)
-            printed += ("-" if negative else "+" if printed else "") + shown
-        return printed
+        first, *rest = [self._print(term) for term in terms]
+        return first + "".join(term if term.startswith("-") else f"+{term}" for term in rest)
 
     def _print_erf(self, e: Any, exp: Any = None) -> str:
         return rf"\mathrm{{erf}}{self._power(exp)}\left({self._print(e.args[0])}\right)"
@@ -71,6 +76,19 @@ class _Printer(LatexPrinter):
     @staticmethod
     def _power(exp: Any) -> str:
         return f"^{{{exp}}}" if exp is not None else ""
+
+
+def _flat(e: Any) -> tuple[Any, list[Any]]:
+    """The scalar in front, and the matrices with nested products taken apart."""
+    coefficient, matrices = e.as_coeff_matrices()
+    flat: list[Any] = []
+    for matrix in matrices:
+        if isinstance(matrix, sp.MatMul):
+            inner, more = _flat(matrix)
+            coefficient, flat = coefficient * inner, flat + more
+        else:
+            flat.append(matrix)
+    return coefficient, flat
 
 
 def latex(e: Any) -> str:

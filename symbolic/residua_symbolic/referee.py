@@ -48,6 +48,7 @@ class Referee:
 
     def proofs_of_sum(self, total: sp.Sum) -> tuple[Proof, ...]:
         """A sum over the features equals what is printed."""
+
         def at_sizes(right: sp.Expr) -> bool:
             for size in SIZES:
                 values, domain = exact_values(self.kind, self.function, size, self.constant)

@@ -69,7 +69,18 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 class BallDomain(Named):
-    """Forward maps over object arrays of `arb` or `arb_series`."""
+    """Forward maps over object arrays of `arb` or `arb_series`; with `constant_statistics` a mean does not move."""
+
+    def __init__(self, constant_statistics: bool = False) -> None:
+        super().__init__()
+        self._constant_statistics = constant_statistics
+
+    def mean(self, x: Array, axis: str = "feature") -> Array:
+        """As `Named.mean`; with constant statistics the constant coefficient alone."""
+        value = super().mean(x, axis)
+        if self._constant_statistics:
+            value = self.names[f"m{self.reductions}"] = coefficient(value, 0)
+        return value
 
     def number(self, value: Any) -> Any:
         """A float or an int at its exact value."""
