@@ -48,7 +48,7 @@ class _Evaluator:
             return self._delta(e, marks)
         if isinstance(e, sp.Sum):
             (label, _, length), *_ = e.limits
-            inner = np.asarray(self.at(e.function, (*marks, label)))
+            inner = self.at(e.function, (*marks, label))
             total = inner.sum(axis=-1)
             return total if inner.shape[-1] > 1 else total * self.at(length, marks)  # constant along the label
         if isinstance(e, sp.Function) and self.function is not None:
@@ -78,10 +78,10 @@ class _Evaluator:
         raise TypeError(f"no exact value for the constant {e!r}")
 
     def _scalar(self, value: Any, marks: tuple[sp.Symbol, ...]) -> Any:
-        if not isinstance(value, np.ndarray):
+        if not hasattr(value, "reshape"):
             return self.number(value) if isinstance(value, int) else value
         rows = value.shape[:-1]
-        return value.reshape(rows + (1,) * len(marks)) if rows or marks else value.item()
+        return value.reshape(rows + (1,) * len(marks)) if rows or marks else value.reshape(1)[0]
 
     def _place(self, value: Any, indices: Sequence[sp.Symbol], marks: tuple[sp.Symbol, ...]) -> Any:
         order = sorted(range(len(indices)), key=lambda p: marks.index(indices[p]))

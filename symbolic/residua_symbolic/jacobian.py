@@ -94,7 +94,8 @@ class NetworkJacobian(Derivation):
         outputs, inputs = self.factors[0].outputs, self.factors[-1].inputs
         with np.errstate(all="ignore"):
             if outputs <= inputs:
-                return chain.transpose(identity_rows(len(x), outputs))
+                product: Floats = chain.transpose(identity_rows(len(x), outputs))
+                return product
             return np.swapaxes(chain.apply(identity_rows(len(x), inputs)), 1, 2)
 
     def gradient_norms(self, weights: Weights, x: Floats, cotangent: Floats) -> Floats:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from residua_symbolic.domains.tangents import Tangent, i, j, labels, n
@@ -51,7 +50,7 @@ class Operator:
         return sp.Add(*((t.kernel * vector[i]).xreplace({i: j}) for t in self.terms if t.tied), *summed)
 
     def at(self, values: Mapping[str, Any], function: Callable[[str, Any], Any] | None = None) -> "AtPoint":
-        """The operator over float64 arrays, at the values of one forward pass."""
+        """The operator over arrays of numbers, at the values of one forward pass."""
         rows = []
         for t in self.terms:
             weight = None if t.matrix is None else values[t.matrix.base.label.name]
@@ -64,8 +63,8 @@ def _array(e: sp.Expr, mark: sp.Symbol, values: Mapping[str, Any], function: Any
     """`e` over one axis, with an axis for the vectors between rows and features; None for 1."""
     if e == 1:
         return None
-    value = np.asarray(evaluate(e, values, (mark,), float, function))
-    return value[..., None, :] if value.ndim > 1 else value
+    value = evaluate(e, values, (mark,), float, function)
+    return value[..., None, :] if getattr(value, "ndim", 0) > 1 else value
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def _inner(row: _Row, v: Any, transposed: bool = False) -> Any:
         return v
     if row.matrix is None:
         return v.sum(axis=-1, keepdims=True)
-    return v @ (row.matrix if transposed else row.matrix.T)
+    return v @ (row.matrix if transposed else row.matrix.swapaxes(-1, -2))
 
 
 def read_off(tangent: Tangent) -> Operator:

@@ -65,7 +65,7 @@ class _Printer(LatexPrinter):
     def _print_MatAdd(self, e: Any) -> str:  # noqa: N802
         terms = sorted(e.args, key=lambda t: (not isinstance(t, sp.Identity), len(str(t)), str(t)))
         first, *rest = [self._print(term) for term in terms]
-        return first + "".join(term if term.startswith("-") else f"+{term}" for term in rest)
+        return str(first) + "".join(term if term.startswith("-") else f"+{term}" for term in rest)
 
     def _print_erf(self, e: Any, exp: Any = None) -> str:
         return rf"\mathrm{{erf}}{self._power(exp)}\left({self._print(e.args[0])}\right)"

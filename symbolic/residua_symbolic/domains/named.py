@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 Array = Any  # numpy arrays of float64 or of objects (fractions, balls, series), or a domain's own kind of array
 AXES = {"feature": -1, "batch": -2}
 
@@ -39,7 +37,7 @@ class Named:
 
     def contract(self, weight: Array, x: Array) -> Array:
         """Σ_k weight[i, k] x[..., k]."""
-        return self._reduced(np.matmul(x, weight.T))
+        return self._reduced(x @ weight.T)
 
     def _reduced(self, value: Array) -> Array:
         self.reductions += 1
