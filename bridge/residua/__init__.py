@@ -1,0 +1,32 @@
+"""The face of residua: hands the public names on, each loaded when it is first asked for, and defines nothing."""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "residua_network": (
+        "Activation", "Dropout", "Layer", "LayerNorm", "Linear", "Network", "RMSNorm", "Residual", "ResiduaError",
+    ),
+    "residua_symbolic": ("Prediction", "derive_layer", "derive_spectrum", "jacobian", "predict"),
+    "residua_numeric": (
+        "Measurement", "Run", "Snapshot", "Task", "accuracy", "build", "describe", "load", "loss_of", "measure", "save",
+        "train", "weights_of",
+    ),
+    "residua_bridge.compare": ("compare",),
+    "residua_bridge.rendering": ("render",),
+    "residua_bridge.study": ("Study", "run", "studies"),
+    "residua_bridge.verdict": ("Discrepancy", "Verdict"),
+}  # fmt: skip
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'residua' has no attribute {name!r}")
+    return getattr(import_module(_MODULE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,18 +1,22 @@
 """How far rounding alone can move what is predicted: a bound for one layer, an estimate for a product through depth."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from residua_network import Layer
+from residua_symbolic.domains.floats import FloatDomain
 from residua_symbolic.domains.rounded import UNIT, Rounded, RoundedDomain
 from residua_symbolic.factors import derivation_of
 from residua_symbolic.jacobian import NetworkJacobian
 from residua_symbolic.layers import apply
-from residua_symbolic.linearised import identity_rows, layer_values, linearise, operator_at
+from residua_symbolic.linearised import Chain, DomainOf, identity_rows, layer_values, linearise, operator_at
 from residua_symbolic.weights import Floats, Weights
+
+Quantity = Callable[[Chain, Callable[[Floats], Any]], Floats]  # of a chain, and how an array enters its arithmetic
 
 SIDES = 2.0  # prediction and measurement both round
 SAMPLES = 8  # repetitions in Monte Carlo arithmetic
@@ -21,7 +25,10 @@ SPREAD = 4.0  # the largest of 8 deviations, doubled for what 8 did not show, an
 
 @dataclass(frozen=True)
 class LayerPrediction:
-    """One layer at given inputs: output (batch, m), jacobian (batch, m, n), their rounding, and what is dropped."""
+    """One layer at given inputs: output (batch, m), jacobian (batch, m, n), and what an assumption drops from that.
+
+    The errors bound what rounding may do; that of the Jacobian counts the dropped part in.
+    """
 
     output: Floats
     output_error: Floats
@@ -31,61 +38,111 @@ class LayerPrediction:
 
 
 def predict_layer(
-    layer: Layer,
-    x: Floats,
-    parameters: Mapping[str, Floats],
-    assume: str | None = None,
-    dtype: str = "float64",
-    branch: tuple[Floats, Floats] | None = None,
+    layer: Layer, x: Floats, parameters: Weights, assume: str | None = None, dtype: str = "float64"
 ) -> LayerPrediction:
     """Predict a layer at its own input x of shape (batch, n), with a bound of the rounding on both sides together.
 
-    `dtype` is that of the measurement. For a composite, `branch` holds output and Jacobian of what is inside it.
+    `dtype` is that of the measurement.
     """
     domain = RoundedDomain(UNIT[dtype])
     with np.errstate(all="ignore"):  # what overflows ends as inf or NaN, and no comparison passes those
-        if branch is None:
-            y, values = layer_values(domain, layer, domain.array(x), parameters)
-        else:
-            y, values = _composite(domain, layer, x, branch)
-        derivation = derivation_of(layer, assume)
-        unit_vectors = domain.array(identity_rows(len(x), x.shape[1]))
-        columns = operator_at(domain, layer, derivation.operator, values).apply(unit_vectors)
-        lost = derivation.dropped
-        dropped = None
-        if lost is not None and lost.terms:
-            dropped = operator_at(domain, layer, lost, values).apply(unit_vectors).value.swapaxes(1, 2)
+        y, values = layer_values(domain, layer, domain.array(x), parameters)
+        return _prediction(domain, layer, assume, y, values, x)
+
+
+def predict_block(
+    layer: Layer, x: Floats, weights: Weights, name: str, branch: tuple[Floats, Floats], dtype: str = "float64"
+) -> LayerPrediction:
+    """Predict a composite at its input x from output (batch, n) and Jacobian (batch, n, n) of its branch as measured.
+
+    A branch measured alone and the same branch inside its block round differently: by what Monte Carlo arithmetic
+    shows for it at these weights.
+    """
+    domain = RoundedDomain(UNIT[dtype])
+    with np.errstate(all="ignore"):
+        output, jacobian = (
+            Rounded(value, error, UNIT[dtype])
+            for value, error in zip(branch, _branch_spread(layer, x, weights, name, dtype), strict=True)
+        )
+        y = apply(domain, layer, domain.array(x), {}, branch=lambda _: output)
+        values = {"x": x, "J_F": jacobian, "alpha": layer.scale, "n": x.shape[-1]}  # type: ignore[attr-defined]
+        return _prediction(domain, layer, None, y, values, x)
+
+
+def _prediction(
+    domain: RoundedDomain, layer: Layer, assume: str | None, y: Rounded, values: Mapping[str, Any], x: Floats
+) -> LayerPrediction:
+    derivation = derivation_of(layer, assume)
+    unit_vectors = domain.array(identity_rows(len(x), x.shape[1]))
+    columns = operator_at(domain, layer, derivation.operator, values).apply(unit_vectors).swapaxes(1, 2)
+    lost = derivation.dropped
+    dropped, dropped_error = None, np.zeros(())
+    if lost is not None and lost.terms:
+        missing = operator_at(domain, layer, lost, values).apply(unit_vectors).swapaxes(1, 2)
+        dropped, dropped_error = missing.value, missing.error
     shape = (len(x), y.shape[-1], x.shape[1])
     return LayerPrediction(
         np.array(y.value),
         SIDES * np.broadcast_to(y.error, y.shape),
-        np.broadcast_to(columns.value.swapaxes(1, 2), shape),
-        SIDES * np.broadcast_to(columns.error, columns.shape).swapaxes(1, 2),
+        np.broadcast_to(columns.value, shape),
+        SIDES * (np.broadcast_to(columns.error, shape) + dropped_error),
         dropped,
     )
 
 
-def _composite(
-    domain: RoundedDomain, layer: Layer, x: Floats, branch: tuple[Floats, Floats]
-) -> tuple[Rounded, dict[str, object]]:
-    output, jacobian = branch
-    y = apply(domain, layer, domain.array(x), {}, branch=lambda _: output)
-    return y, {"x": x, "J_F": jacobian, "alpha": layer.scale, "n": x.shape[-1]}  # type: ignore[attr-defined]
+def _branch_spread(layer: Layer, x: Floats, weights: Weights, name: str, dtype: str) -> tuple[Floats, Floats]:
+    """Rounding of output (batch, n) and Jacobian (batch, n, n) of a branch: the largest deviation in each row."""
+
+    def run(domain: DomainOf, lift: Callable[[Floats], Any]) -> tuple[Floats, Floats]:
+        y, chain = linearise(layer.branch, lift(x), weights, prefix=f"{name}.branch.", domain=domain)
+        return _plain(y), _plain(chain.transpose(lift(identity_rows(len(x), x.shape[1]))))
+
+    exact = run(FloatDomain, np.asarray)
+    samples = [run(*_perturbed(dtype, sample)) for sample in range(SAMPLES)]
+    spreads = [np.max([abs(s[k] - exact[k]) for s in samples], axis=0) for k in (0, 1)]
+    output = spreads[0].max(axis=1, keepdims=True)
+    jacobian = spreads[1].max(axis=(1, 2), keepdims=True)
+    return SPREAD * np.broadcast_to(output, exact[0].shape), SPREAD * np.broadcast_to(jacobian, exact[1].shape)
 
 
-def product_error(J: NetworkJacobian, weights: Weights, x: Floats, dtype: str = "float64", seed: int = 0) -> float:
-    """Frobenius norm that rounding may give to measured minus predicted product, by Monte Carlo arithmetic.
+def spread(quantity: Quantity, J: NetworkJacobian, weights: Weights, x: Floats, dtype: str = "float64") -> Floats:
+    """How far rounding may move every entry of a quantity of the product, by Monte Carlo arithmetic; same shape.
 
     An estimate, not a bound: a bound carried through many layers grows exponentially and says nothing.
     """
-    base = J.evaluate(weights, x)
-    deviations = []
-    for sample in range(SAMPLES):
-        domain = partial(RoundedDomain, UNIT[dtype], np.random.default_rng([seed, sample]))
-        o = domain()
-        with np.errstate(all="ignore"):
-            h, _ = linearise(J.network.layers[: J.start], o.array(x), weights, domain=domain)
-            _, chain = linearise(J.layers, h, weights, J.assume, first=J.start, domain=domain)
-            rows = chain.transpose(o.array(identity_rows(len(x), J.factors[0].outputs)))
-        deviations.append(float(np.linalg.norm(rows.value - base)))
-    return SPREAD * max(deviations)
+
+    def run(domain: DomainOf, lift: Callable[[Floats], Any]) -> Floats:
+        h, _ = linearise(J.network.layers[: J.start], lift(x), weights, domain=domain)
+        _, chain = linearise(J.layers, h, weights, J.assume, first=J.start, domain=domain)
+        return quantity(chain, lift)
+
+    with np.errstate(all="ignore"):
+        base = run(FloatDomain, np.asarray)
+        deviations = [abs(run(*_perturbed(dtype, sample)) - base) for sample in range(SAMPLES)]
+    largest: Floats = SPREAD * np.max(deviations, axis=0)
+    return largest
+
+
+def product(J: NetworkJacobian, batch: int) -> Quantity:
+    """The Jacobian as a quantity of a chain: (batch, outputs, inputs)."""
+    return lambda chain, lift: _plain(chain.transpose(lift(identity_rows(batch, J.factors[0].outputs))))
+
+
+def gradient_norms(cotangent: Floats) -> Quantity:
+    """The norms at the input of every layer as a quantity of a chain: (batch, layers)."""
+
+    def of(chain: Chain, lift: Callable[[Floats], Any]) -> Floats:
+        pulled = [_plain(g) for g in chain.backward(lift(cotangent[:, None, :]))]
+        return np.stack([np.linalg.norm(g, axis=-1)[:, 0] for g in pulled[::-1]], axis=1)
+
+    return of
+
+
+def _perturbed(dtype: str, sample: int) -> tuple[DomainOf, Callable[[Floats], Any]]:
+    """Monte Carlo arithmetic: the domain for each layer, and how an array enters it."""
+    domain = partial(RoundedDomain, UNIT[dtype], np.random.default_rng(sample))
+    return domain, domain().array
+
+
+def _plain(values: Any) -> Floats:
+    return np.array(values.value if isinstance(values, Rounded) else values)

@@ -1,0 +1,96 @@
+"""LaTeX as an article that Debian's basic texlive packages compile; every outside string is escaped."""
+
+from collections.abc import Sequence
+
+from residua_bridge.figures import file_stem
+from residua_bridge.findings import Figure, Findings, Table, VerdictText
+from residua_bridge.formats._characters import mathematics
+from residua_bridge.formats._mathematics import checked
+from residua_bridge.formats._paper import Block, Formula, Heading, Items, Paragraph, paper, with_causes
+from residua_bridge.formats._tabular import is_long, longtable, prose, setting, tabulars
+from residua_bridge.formats._text import sentence
+
+FILE = "report.tex"
+
+_PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage{lmodern}
+\usepackage[margin=25mm]{geometry}
+\usepackage{amsmath,amssymb}
+\usepackage{booktabs,float,graphicx,longtable}
+\usepackage[skip=6pt]{caption}
+\usepackage[hidelinks,bookmarks=false]{hyperref}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{0.5em plus 0.2em}
+\setlength{\emergencystretch}{0.4\textwidth}
+\setcounter{secnumdepth}{1}
+% \fit{...} scales down what is wider than the line
+\newsavebox{\fitbox}
+\newcommand{\fit}[1]{\sbox{\fitbox}{#1}%
+  \ifdim\wd\fitbox>\linewidth\resizebox{\linewidth}{!}{\usebox{\fitbox}}\else\usebox{\fitbox}\fi}"""
+
+
+def render(findings: Findings) -> str:
+    """The whole report as an article."""
+    title = f"\\begin{{center}}\\LARGE\\bfseries {prose(findings.title)}\\end{{center}}"
+    body = "\n\n".join(filter(None, map(_block, paper(findings))))
+    body = body.replace("\n\n\\[", "\n\\[")  # a displayed formula belongs to the paragraph before it
+    return f"{_PREAMBLE}\n\n\\begin{{document}}\n\n{title}\n\n{body}\n\n\\end{{document}}\n"
+
+
+def render_verdicts(verdicts: Sequence[VerdictText]) -> str:
+    """One `tabular`: a row a verdict, with its scope and causes; needs booktabs, amsmath and amssymb."""
+    return "\n\n".join(tabulars(with_causes(verdicts))) + "\n"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading():
+            return f"\\{'sub' * (block.level - 1)}section{{{prose(block.text)}}}"
+        case Paragraph():
+            lead = rf"\textbf{{{prose(block.lead)}}}" if block.lead else ""
+            return " ".join(filter(None, (lead, prose(block.text))))
+        case Formula():
+            return _formula(block.latex)
+        case Items():
+            items = "\n".join(rf"\item {{}}{prose(item)}" for item in block.items)
+            return f"\\begin{{itemize}}\\setlength{{\\itemsep}}{{0pt}}\n{items}\n\\end{{itemize}}"
+        case Table():
+            return _long_table(block) if is_long(block) else _tables(block)
+        case Figure():
+            return _figure(block)
+
+
+def _formula(latex: str) -> str:
+    formula = mathematics(checked(latex))
+    if r"\\" in formula and r"\begin" not in formula:
+        formula = rf"\begin{{gathered}}{formula}\end{{gathered}}"
+    return f"\\[\n\\fit{{$\\displaystyle {formula}$}}\n\\]"
+
+
+def _long_table(table: Table) -> str:
+    size, caption = setting(table).size, _caption(table) if table.title else ""
+    return f"\\begingroup\\{size}\n{longtable(table, caption)}\n\\endgroup"
+
+
+def _tables(table: Table) -> str:
+    return "\n\n".join(_table(table, k, tabular) for k, tabular in enumerate(tabulars(table)))
+
+
+def _table(table: Table, page: int, tabular: str) -> str:
+    fitted = f"\\{setting(table).size}\n\\fit{{{tabular}}}"
+    if not table.title:
+        return f"\\begin{{center}}{fitted}\n\\end{{center}}"
+    caption = r"\tablename~\thetable{} (continued)\\[0.5em]" if page else _caption(table)
+    return f"\\begin{{table}}[H]\n\\centering\n{caption}\n{fitted}\n\\end{{table}}"
+
+
+def _figure(figure: Figure) -> str:
+    picture = rf"\fit{{\includegraphics{{figures/{file_stem(figure.name)}.pdf}}}}"
+    return f"\\begin{{figure}}[H]\n\\centering\n{picture}\n{_caption(figure)}\n\\end{{figure}}"
+
+
+def _caption(block: Table | Figure) -> str:
+    words = " ".join(filter(None, (sentence(block.title), block.caption)))
+    return rf"\caption{{{prose(words)}}}"

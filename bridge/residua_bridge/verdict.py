@@ -1,0 +1,95 @@
+"""The words that a comparison can end with, and what it ends with."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Verdict(StrEnum):
+    """The word of a comparison.
+
+    `agree`: the difference lies within rounding, sampling and what the prediction's scope names. `differ`: it does not.
+    `only at this scale`: it does, but drifts along a ladder. `inconclusive`: the bars are too wide, or values overflow.
+    """
+
+    AGREE = "agree"
+    DIFFER = "differ"
+    ONLY_AT_THIS_SCALE = "only at this scale"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Uncertain:
+    """A value with its error bar, both in the quantity's own units."""
+
+    value: float
+    bar: float
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        return f"{self.value:.2e} ± {self.bar:.2e}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer, judged at the input that the model itself feeds it.
+
+    `predicted`, `measured`, `difference` and `bound` are Frobenius norms of the Jacobian (over the batch), of what
+    rounding may do to it; `output_difference` and `output_bound` the same of the output. `fault` names what lies
+    outside its bound and has no cause: "", "output", "Jacobian" or "output and Jacobian".
+    """
+
+    layer: str
+    kind: str
+    predicted: float
+    measured: float
+    difference: float
+    bound: float
+    output_difference: float
+    output_bound: float
+    cause: str
+    fault: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Discrepancy:
+    """A prediction and a measurement of one quantity: by how much they differ, the causes, and the verdict.
+
+    `difference` is the norm of measured − predicted; `causes` holds the norms of the terms that explain it, which add
+    in the quantity's own space; `unexplained` is the norm of what is left, its bar what rounding may account for.
+    """
+
+    quantity: str
+    predicted: Floats
+    measured: Floats
+    difference: float
+    causes: dict[str, float]
+    unexplained: Uncertain
+    verdict: Verdict
+    explained: bool
+    reason: str
+    scope: dict[str, Any]
+    rows: tuple[Row, ...] = ()
+    title: str = ""
+    assumptions: tuple[str, ...] = field(default=())
+
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """Names of the layers that disagree, without a cause, at the input the model itself feeds them."""
+        return tuple(row.layer for row in self.rows if row.fault)
+
+    def __str__(self) -> str:
+        scope = ", ".join(f"{name} {value}" for name, value in self.scope.items())
+        return f"{self.quantity}: {self.verdict}{'' if self.explained else ', unexplained'} ({self.reason}; {scope})"
+
+    def _repr_markdown_(self) -> str:
+        from residua_bridge.rendering import render
+
+        return render([self], "markdown")

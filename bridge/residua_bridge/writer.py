@@ -1,0 +1,90 @@
+"""A report's folder, written whole or not at all: built beside its place, then put there in one step."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from residua_bridge.figures import draw, file_stem
+from residua_bridge.findings import Findings
+from residua_bridge.formats import Format, named
+from residua_network.errors import ResiduaError
+
+DATA = "findings.json"
+
+
+def write(findings: Findings, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Writes `<folder>/<study>/` anew with the reports, findings.json and figures/; returns the paths of the files.
+
+    Raises ResiduaError, with what was there untouched, when the folder cannot be written or something else is in it.
+    """
+    place = folder / file_stem(findings.study)
+    chosen = [named(name) for name in dict.fromkeys(formats)]
+    try:
+        _check(folder, place)
+        folder.mkdir(parents=True, exist_ok=True)
+        _recover(place)
+        draft = _hidden(place, f"new-{os.getpid()}")
+        try:
+            names = [path.relative_to(draft) for path in _fill(draft, findings, chosen)]
+            _replace(place, draft)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        raise ResiduaError(f"{place}: expected to write a report there, got: {error.strerror or error}") from error
+    return [place / name for name in names]
+
+
+def _check(folder: Path, place: Path) -> None:
+    for path in (place, folder, *folder.parents):
+        if (path == place and path.is_symlink()) or (path.exists() and not path.is_dir()):
+            raise ResiduaError(f"{path}: expected a folder to write a report into, got something else of that name")
+    if place.exists() and any(place.iterdir()) and not (place / DATA).exists():
+        raise ResiduaError(f"{place}: expected a report or nothing there, got a folder without {DATA}; left as it is")
+
+
+def _fill(draft: Path, findings: Findings, chosen: Sequence[Format]) -> list[Path]:
+    """All files of the report, the documents first, so that what they refuse is refused before any drawing."""
+    draft.mkdir()
+    texts = {one.file: one.render(findings) for one in chosen} | {DATA: findings.to_json()}
+    for name, text in texts.items():
+        (draft / name).write_text(text, encoding="utf-8", newline="\n")
+    return [draft / name for name in texts] + _figures(draft / "figures", findings)
+
+
+def _figures(folder: Path, findings: Findings) -> list[Path]:
+    figures = [figure for section in findings.sections for figure in section.figures]
+    names = [figure.name for figure in figures]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ResiduaError(f"{findings.study}: expected figures of different names, got twice: {', '.join(twice)}")
+    if figures:
+        folder.mkdir()
+    return [path for figure in figures for path in draw(figure, folder)]
+
+
+def _hidden(place: Path, suffix: str) -> Path:
+    return place.with_name(f".{place.name}.{suffix}")
+
+
+def _recover(place: Path) -> None:
+    """Puts back what an interrupted run had moved aside, and removes its drafts: one writer a folder at a time."""
+    old = _hidden(place, "old")
+    if old.exists() and not place.exists():
+        old.rename(place)
+    for stale in (old, *place.parent.glob(f".{place.name}.new-*")):
+        if stale.exists():
+            shutil.rmtree(stale)
+
+
+def _replace(place: Path, draft: Path) -> None:
+    old = _hidden(place, "old")
+    if place.exists():
+        place.rename(old)
+    try:
+        draft.rename(place)
+    except BaseException:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

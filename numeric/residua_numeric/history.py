@@ -1,0 +1,27 @@
+"""What training leaves behind."""
+
+from dataclasses import dataclass
+
+from residua_numeric.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Run:
+    """The history of one training.
+
+    `losses[k]` is the loss of minibatch k at the weights after k steps, before step k + 1 changes them; all are finite.
+    `steps` is how many were asked for, `last.step` how many were taken. `batch` is what each step saw.
+    `stopped` is empty if it ran to the end, else says why not: "loss is nan at step 17".
+    """
+
+    losses: tuple[float, ...]
+    rate: float
+    batch: int
+    optimiser: str
+    seed: int
+    steps: int
+    task: str
+    snapshots: tuple[Snapshot, ...]
+    last: Snapshot
+    stopped: str
+    seconds: float

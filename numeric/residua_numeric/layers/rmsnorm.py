@@ -1,0 +1,17 @@
+import torch
+from torch import nn
+
+from residua_network import DescriptionError, Layer, RMSNorm
+
+TYPES = (nn.RMSNorm,)
+
+
+def module(layer: RMSNorm) -> nn.RMSNorm:
+    return nn.RMSNorm(layer.size, eps=layer.eps, elementwise_affine=layer.affine)
+
+
+def layer(module: nn.RMSNorm, branch: tuple[Layer, ...], dtype: torch.dtype) -> RMSNorm:
+    if len(module.normalized_shape) != 1:
+        raise DescriptionError("residua knows RMS norm over one axis only")
+    eps = torch.finfo(dtype).eps if module.eps is None else module.eps
+    return RMSNorm(module.normalized_shape[0], eps=eps, affine=module.elementwise_affine)

@@ -1,0 +1,53 @@
+"""The weights of a model by the names of the description: read, and put in place."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from residua_numeric.modules import modules_of
+
+if TYPE_CHECKING:
+    from residua_numeric.snapshot import Snapshot
+
+
+def own_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers of one module, without those of its branch and without num_batches_tracked.
+
+    A layer norm with a weight and no bias gets a bias of zeros: the description knows both or neither.
+    """
+    found: dict[str, Tensor] = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    own = {
+        name: tensor
+        for name, tensor in found.items()
+        if not name.startswith("branch.") and not name.endswith("num_batches_tracked")
+    }
+    if isinstance(module, nn.LayerNorm) and module.weight is not None and module.bias is None:
+        own["bias"] = torch.zeros_like(module.weight)
+    return own
+
+
+def tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    """{"1.branch.0.weight": tensor, ...} in the order of the layers; the model's own tensors, not copies."""
+    return {
+        f"{place}.{name}": tensor
+        for place, module in modules_of(model).items()
+        for name, tensor in own_tensors(module).items()
+    }
+
+
+def weights_of(what: "nn.Module | Snapshot") -> dict[str, NDArray[np.float64]]:
+    """{name as in the description: float64 array}: exact copies, which later changes of the model do not reach."""
+    if not isinstance(what, nn.Module):
+        return {name: np.array(array, dtype=np.float64) for name, array in what.weights.items()}
+    return {name: np.array(t.detach().numpy(), dtype=np.float64) for name, t in tensors_of(what).items()}
+
+
+def put(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy `weights`, one for every tensor of `model`, into the model, cast to its dtype."""
+    with torch.no_grad():
+        for name, tensor in tensors_of(model).items():
+            tensor.copy_(weights[name])
