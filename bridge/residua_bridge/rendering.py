@@ -1,6 +1,6 @@
 """Comparisons as text: what `render` prints, and what reports keep."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from residua_bridge.findings import VerdictText
 from residua_bridge.formats import named
@@ -8,14 +8,17 @@ from residua_bridge.verdict import Discrepancy
 from residua_network import ResiduaError
 
 
-def render(discrepancies: Sequence[Discrepancy], format: str = "markdown") -> str:
+def render(discrepancies: Iterable[Discrepancy], format: str = "markdown") -> str:
     """The verdicts with their causes as a fragment of "markdown" or "latex". Raises ResiduaError for other formats."""
     if isinstance(discrepancies, Discrepancy):
         discrepancies = [discrepancies]
-    odd = [d for d in discrepancies if not isinstance(d, Discrepancy)]
+    if not isinstance(discrepancies, Iterable):
+        raise ResiduaError(f"render expects a list of comparisons, got {type(discrepancies).__name__}")
+    every = list(discrepancies)  # a generator yields only once
+    odd = [d for d in every if not isinstance(d, Discrepancy)]
     if odd:
         raise ResiduaError(f"render expects a list of comparisons, got {type(odd[0]).__name__} in it")
-    return named(format).render_verdicts([as_text(d) for d in discrepancies])
+    return named(format).render_verdicts([as_text(d) for d in every])
 
 
 def as_text(d: Discrepancy, statement: str = "", expected: str = "", note: str = "") -> VerdictText:

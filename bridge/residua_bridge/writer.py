@@ -35,6 +35,32 @@ def write(findings: Findings, folder: Path, formats: Sequence[str]) -> list[Path
     return [place / name for name in names]
 
 
+def ensure_writable(folder: Path, study: str) -> None:
+    """Raises ResiduaError now where `write` would do so after the computing."""
+    place = folder / file_stem(study)
+    try:
+        _check(folder, place)
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = _hidden(place, f"probe-{os.getpid()}")
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise ResiduaError(
+            f"{folder}: expected a folder to write reports into, got: {error.strerror or error}"
+        ) from error
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = _hidden(path, f"new-{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ResiduaError(f"{path}: expected to write a file there, got: {error.strerror or error}") from error
+
+
 def _check(folder: Path, place: Path) -> None:
     for path in (place, folder, *folder.parents):
         if (path == place and path.is_symlink()) or (path.exists() and not path.is_dir()):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from residua_network import ResiduaError
+from residua_network import Layer, ResiduaError
 from residua_numeric.modules import modules_of
 
 Module = Any  # a torch module, whose own attributes mypy does not know
@@ -16,11 +16,19 @@ Forward = Callable[[Module, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Fault:
-    """A mistake in a layer of one kind: `forward` replaces what the module computes; it sees the true module."""
+    """A mistake in a layer of one kind: `forward` replaces what the module computes; it sees the true module.
+
+    Some can only be made in a layer whose input is as wide as its output.
+    """
 
     name: str
     kind: str
     forward: Forward
+    only_square: bool = False
+
+    def fits(self, layer: Layer) -> bool:
+        """Whether this mistake can be made in this layer."""
+        return layer.kind == self.kind and (layer.takes == layer.gives or not self.only_square)
 
 
 class Faulty(nn.Module):
@@ -93,7 +101,7 @@ def _first_row_twice(weight: Tensor) -> Tensor:
 
 
 FAULTS: tuple[Fault, ...] = (
-    Fault("weight transposed", "linear", _linear(lambda w, b: (w.T, b))),
+    Fault("weight transposed", "linear", _linear(lambda w, b: (w.T, b)), only_square=True),
     Fault("bias left out", "linear", _linear(lambda w, b: (w, 0 * b))),
     Fault("bias subtracted", "linear", _linear(lambda w, b: (w, -b))),
     Fault("one weight moved by 1e-6", "linear", _linear(lambda w, b: (_moved(w), b))),

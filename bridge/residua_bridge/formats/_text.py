@@ -17,6 +17,11 @@ def pieces(text: str) -> list[tuple[str, bool]]:
     return [(part, k % 2 == 1) for k, part in enumerate(parts) if part]
 
 
+def plain(text: str) -> str:
+    """`text` for a terminal: the mathematics as it is typed, without its dollars."""
+    return "".join(piece for piece, _ in pieces(text))
+
+
 def width(text: str) -> int:
     """About how many characters wide `text` is once set: a command counts as one, braces and scripts as none."""
     return sum(len(re.sub(r"[{}_^]", "", _COMMAND.sub("x", p)) if maths else p) for p, maths in pieces(text))

@@ -1,0 +1,98 @@
+"""The command `residua`. Everything heavy is imported inside the commands, so that `--help` answers at once."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from residua_bridge.progress import Display
+from residua_network import ResiduaError
+from residua_network.checks import one_of
+
+DONE, NOT_AS_EXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+PRINTED = ("text", "markdown", "latex", "json")
+
+app = typer.Typer(
+    help="What the mathematics says a network does, what the trained network does, and why they differ.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Profile = Annotated[str, typer.Option(help="quick (a minute or two) or full (more sizes, more seeds)")]
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="folder for the reports; a study's own is replaced whole")] = Path(
+        "reports"
+    ),
+    profile: Profile = "quick",
+    format: Annotated[list[str] | None, typer.Option(help="markdown, latex; may be repeated; default: both")] = None,
+) -> None:
+    """Run every study and write its report, with figures, and an index of the verdicts."""
+    from residua_bridge.reporting import write_all
+    from residua_bridge.study import studies
+
+    outcomes = write_all(list(studies().values()), out, profile, tuple(format or ("markdown", "latex")))
+    raise typer.Exit(DONE if all(outcome.as_expected for outcome in outcomes) else NOT_AS_EXPECTED)
+
+
+@app.command("list")
+def list_studies() -> None:
+    """List the studies: name and question."""
+    from residua_bridge.formats._text import plain
+    from residua_bridge.study import studies
+
+    for study in studies().values():
+        typer.echo(f"{study.name}\n    {study.title}\n    {plain(study.question)}")
+
+
+@app.command()
+def run(
+    study: Annotated[list[str], typer.Argument(help="names of studies, as `residua list` gives them")],
+    profile: Profile = "quick",
+    format: Annotated[str, typer.Option(help="text, markdown, latex or json, on standard output")] = "text",
+) -> None:
+    """Run studies and print what they found. Exit status 1 when a verdict is not the one that the study expects."""
+    from residua_bridge.reporting import printed
+    from residua_bridge.study import Settings, carry_out, study_named
+
+    one_of(format, PRINTED, "format", "residua run")
+    outcomes = []
+    for chosen in [study_named(name) for name in study]:
+        with Display() as display:
+            outcomes.append(carry_out(chosen, Settings(profile, display.track)))
+        typer.echo(printed(outcomes[-1].findings, format))
+    raise typer.Exit(DONE if all(outcome.as_expected for outcome in outcomes) else NOT_AS_EXPECTED)
+
+
+def main() -> None:
+    """Entry point: one clear line and status 2 for bad input, never a traceback."""
+    sys.exit(_status(sys.argv[1:]))
+
+
+def _status(arguments: list[str]) -> int:
+    try:
+        return int(typer.main.get_command(app).main(arguments, prog_name="residua", standalone_mode=False) or DONE)
+    except ResiduaError as error:
+        return _complain(str(error))
+    except typer.Exit as error:
+        return int(error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("residua: interrupted; what is written is complete", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return DONE
+    except Exception as error:
+        message = getattr(error, "format_message", None)  # what is wrong with the words of the call
+        if message is None:
+            raise
+        return _complain(f"{message()} See residua --help.")
+
+
+def _complain(message: Any) -> int:
+    typer.echo("residua: " + " ".join(str(message).split()), err=True)
+    return BAD_INPUT

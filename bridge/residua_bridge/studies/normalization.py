@@ -1,0 +1,278 @@
+"""Document 003, (1.6) to (1.11): what layer and RMS normalisation do to gradient products."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from residua_bridge.experiments.comparison import Case, Comparisons
+from residua_bridge.experiments.counterexample import SmallestCounterexample
+from residua_bridge.experiments.derivations import Derivations
+from residua_bridge.experiments.error_ladder import ErrorLadder, Family, law_in_depth, law_in_width
+from residua_bridge.experiments.fault_table import FaultTable
+from residua_bridge.experiments.gradients import GradientNorms
+from residua_bridge.experiments.spectra import Spectra
+from residua_bridge.experiments.texts import percent
+from residua_bridge.experiments.training import ThroughTraining, Training
+from residua_bridge.findings import Section
+from residua_bridge.study import By, Study
+from residua_network import Activation, Dropout, Layer, LayerNorm, Linear, Network, Residual, RMSNorm
+from residua_symbolic import derive_layer, jacobian
+from residua_symbolic.layer import CONSTANT_STATISTICS
+from residua_symbolic.overstatement import error_of_one, error_through_depth
+
+DEPTH = 20
+WIDTH = 32
+
+
+def plain(depth: int, width: int = 8) -> Network:
+    """(1.6): matrices alone."""
+    return Network(tuple(Linear(width, width, bias=False) for _ in range(depth)))
+
+
+def normaliser(kind: type[LayerNorm] | type[RMSNorm], width: int) -> Network:
+    """A normaliser alone, as it is initialised but with ε = 0."""
+    return Network((kind(width, eps=0.0),))
+
+
+def normalised(kind: type[LayerNorm] | type[RMSNorm], width: int, depth: int) -> Network:
+    """(1.9): Norm(W h), `depth` times."""
+    return Network((Linear(width, width, bias=False), kind(width, eps=0.0)) * depth)
+
+
+def deep(kind: type[LayerNorm] | type[RMSNorm], depth: int) -> Network:
+    """(1.9) at a fixed width."""
+    return normalised(kind, WIDTH, depth)
+
+
+def wide(kind: type[LayerNorm] | type[RMSNorm], width: int) -> Network:
+    """(1.9) at a fixed depth."""
+    return normalised(kind, width, DEPTH)
+
+
+def classifier(block: tuple[Layer, ...]) -> Network:
+    """Four blocks between two linear layers, for 8 × 8 digits."""
+    return Network((Linear(64, 32), *block * 4, LayerNorm(32), Linear(32, 10)))
+
+
+def all_kinds() -> Network:
+    """Every kind, with affine parameters, in a stream and in branches: where faults are planted."""
+    return Network(
+        (
+            Linear(6, 12),
+            Residual((LayerNorm(12, eps=1e-2), Activation("gelu"), Linear(12, 12)), scale=0.5),
+            RMSNorm(12),
+            Activation("gelu"),
+            Dropout(0.1),
+            Linear(12, 12),
+            Residual((Linear(12, 12), RMSNorm(12), Residual((LayerNorm(12, eps=1e-2),), scale=-0.5)), scale=0.7),
+        )
+    )
+
+
+def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
+    """Read off the tables: nothing here is a number that was typed in."""
+    ladder = {
+        (row[0], row[1]): row for s in sections for t in s.tables if t.title == "Relative error" for row in t.rows
+    }
+    alone, deepest = ladder["LayerNorm alone", 64], ladder[f"LayerNorm, width {WIDTH}", DEPTH]
+    trained = [row for s in sections for t in s.tables if t.title == "Along training" for row in t.rows]
+    planted = [row for s in sections for t in s.tables if t.title == "Faults" for row in t.rows]
+    return (
+        "(1.10) is the Jacobian that normalisation would have if mean and variance did not depend on its input. They do, "
+        "and the derivative of the statistics removes whole directions from the gradient: the mean and the input's own "
+        "direction for layer normalisation, the input's own direction for RMS normalisation. As written, (1.10) and "
+        "(1.11) are false at every width; the dropped projector accounts for all of the difference.",
+        f"One normaliser of width 64: relative error {percent(float(alone[4]))} measured, {percent(float(alone[2]))} by "
+        f"the formula. {DEPTH} layers (W, then layer normalisation) of width {WIDTH}: {percent(float(deepest[4]))} "
+        "measured. Errors of single layers do not average out: they compound, and the gradient that (1.11) gives is "
+        "too long, never too short, on average.",
+        "At n = 2 the true Jacobian of layer normalisation is zero and (1.10) is not: no gradient passes at all.",
+        f"Training does not repair it: along training on digits the relative error of (1.11) lies between "
+        f"{percent(min(float(row[5]) for row in trained))} and {percent(max(float(row[5]) for row in trained))}, "
+        f"at accuracies up to {max(float(row[3]) for row in trained):.3f}.",
+        f"How far these comparisons can be trusted: {len(planted)} planted faults were each found at their own layer.",
+    )
+
+
+def family(kind: type[LayerNorm] | type[RMSNorm], what: str) -> Family:
+    """One of the ladders' families."""
+    name = kind.__name__
+    if what == "alone":
+        law = law_in_width(partial(error_of_one, kind.kind))
+        return Family(f"{name} alone", partial(normaliser, kind), law)
+    if what == "with a matrix":
+        law = law_in_width(partial(error_through_depth, kind.kind), 1)
+        return Family(f"{name} after W", partial(normalised, kind, depth=1), law)
+    if what == "deep":
+        law = law_in_depth(partial(error_through_depth, kind.kind), WIDTH)
+        return Family(f"{name}, width {WIDTH}", partial(deep, kind), law)
+    law = law_in_width(partial(error_through_depth, kind.kind), DEPTH)
+    return Family(f"{name}, {DEPTH} layers", partial(wide, kind), law)
+
+
+STUDY = Study(
+    name="normalization",
+    title="What normalisation does to the gradient: document 003, (1.6) to (1.11)",
+    question=(
+        "Is the Jacobian of a normalised layer $\\frac{g}{\\sigma} W$, as document 003 writes, and the product through "
+        "depth $\\prod \\frac{g_i}{\\sigma_i} W_i$? If not: how wrong is it, in one layer and compounded over twenty, at "
+        "initialisation and through training, and what is the right formula?"
+    ),
+    claim=(
+        "003 (1.10), (1.11): $\\frac{\\partial H_l}{\\partial H_{l-1}} = \\frac{g_l}{\\sigma_l} W_l$ for "
+        "$H_l = \\mathrm{Norm}(W_l^T H_{l-1})$, hence "
+        "$\\frac{\\partial H_l}{\\partial H_k} = \\prod_{i=k+1}^{l} \\frac{g_i}{\\sigma_i} W_i$. Here for layer and RMS "
+        "normalisation."
+    ),
+    refuted_by=(
+        "A measured Jacobian that differs from (1.10) by more than rounding refutes the claim. A measured Jacobian that "
+        "differs by more than rounding from the derived one, or a remainder that the dropped term leaves, refutes us."
+    ),
+    experiments=(
+        Derivations(
+            "Without normalisation: (1.6) to (1.8)",
+            (
+                "003 writes $H_l = W_l^T H_{l-1}$ and its derivative as $W_l$. With derivatives written as "
+                "$J_{ij} = \\partial y_i / \\partial x_j$ and a layer as $y = W x$, the Jacobian of a linear layer is its "
+                "matrix, and that of several is their product, the last layer on the left. The document's "
+                "$W_l$ is the transpose of that Jacobian; in its layout the product runs from the left in the order of "
+                "the layers, so (1.7) and (1.8) are consistent with (1.6) as they stand.",
+            ),
+            (partial(derive_layer, "linear"), lambda: jacobian(plain(4))),
+        ),
+        Derivations(
+            "The Jacobian of normalisation, for every n",
+            (
+                "Only the forward map is typed in. Every value that it names becomes a step, with its derivative; each "
+                "step is proved twice more, by routes that share no rule of differentiation with the derivation. "
+                "$\\hat{x}$ is the normalised input, $s = \\sqrt{\\mathrm{variance} + \\varepsilon}$ (for RMS: of the "
+                "mean square), $\\gamma$ is what 003 calls g.",
+            ),
+            (partial(derive_layer, "layernorm"), partial(derive_layer, "rmsnorm")),
+        ),
+        Derivations(
+            "What (1.10) drops",
+            (
+                "Taking mean and variance for constants gives exactly the factor of (1.10). What it leaves out is D: "
+                "for $\\gamma = 1$ and $\\varepsilon = 0$ it is $-1/s$ times an orthogonal projector, onto the constant "
+                "vector and $\\hat{x}$ for layer normalisation, onto $\\hat{x}$ alone for RMS normalisation.",
+            ),
+            (
+                partial(derive_layer, "layernorm", CONSTANT_STATISTICS),
+                partial(derive_layer, "rmsnorm", CONSTANT_STATISTICS),
+            ),
+        ),
+        Spectra(
+            "The spectrum, with and without ε, and where the Jacobian vanishes",
+            (
+                "For $\\gamma = 1$ the Jacobian is symmetric: $1/s$ on all directions but two (one for RMS). With "
+                "$\\varepsilon = 0$ those are annihilated; with $\\varepsilon > 0$ the direction of $\\hat{x}$ keeps "
+                "$\\varepsilon/s^3$. The number of directions that survive says at which n nothing is left.",
+            ),
+            kinds=("layernorm", "rmsnorm"),
+            sizes=(2, 3, 8),
+            eps=1e-2,
+        ),
+        SmallestCounterexample(
+            "The smallest counterexample, exactly",
+            (
+                "Whole numbers x for which s is rational, W = I, so that both sides are matrices of fractions. For layer "
+                "normalisation at n = 3 the search finds none with a rational s.",
+            ),
+            kinds=("layernorm", "rmsnorm"),
+        ),
+        Comparisons(
+            "The derived Jacobian against torch, layer by layer",
+            (
+                "Each layer is judged at the input that the model itself feeds it, output and Jacobian; then the product. "
+                "γ, β and biases are moved away from their initial values, which would hide mistakes.",
+            ),
+            cases=(
+                Case("(1.8), four matrices", partial(plain, 4), "agree"),
+                Case("Derived Jacobian, residual network of all kinds", all_kinds, "agree"),
+                Case("(1.11), the same network", all_kinds, "differ", CONSTANT_STATISTICS),
+                Case("Derived Jacobian, twenty layers", partial(normalised, LayerNorm, 16, DEPTH), "agree"),
+                Case("(1.11), twenty layers", partial(normalised, LayerNorm, 16, DEPTH), "differ", CONSTANT_STATISTICS),
+            ),
+            table_of=2,
+        ),
+        Derivations(
+            "The error of (1.10) and (1.11) as a formula",
+            (
+                "For one normaliser the error follows from the two spectra. With a random matrix before it the error is "
+                "larger, because the output $W h$ is itself annihilated: W is aligned with $\\hat{x}$ through its own "
+                "output. Through depth it compounds. N stands for a squared Frobenius norm, E for the expectation.",
+            ),
+            tuple(
+                partial(law, kind) for law in (error_of_one, error_through_depth) for kind in ("layernorm", "rmsnorm")
+            ),
+        ),
+        ErrorLadder(
+            "error-against-width",
+            "Error of (1.10) against n",
+            ("A normaliser alone, where the formula is exact, and with a random matrix before it, as in (1.9).",),
+            axis="n",
+            families=tuple(family(kind, what) for what in ("alone", "with a matrix") for kind in (LayerNorm, RMSNorm)),
+            sizes=By((3, 4, 8, 16, 32, 64), (3, 4, 8, 16, 32, 64, 128, 256)),
+            seeds=By(5, 20),
+            claim="(1.10)",
+        ),
+        ErrorLadder(
+            "error-against-depth",
+            "Error of (1.11) against depth",
+            (
+                f"Up to {DEPTH} layers of Norm(W h) at width {WIDTH}. The formula is asymptotic in the width: it replaces "
+                "one random norm by its mean.",
+            ),
+            axis="layers",
+            families=tuple(family(kind, "deep") for kind in (LayerNorm, RMSNorm)),
+            sizes=By((1, 2, 5, 10, DEPTH), (1, 2, 3, 5, 7, 10, 14, DEPTH)),
+            seeds=By(3, 10),
+            claim="(1.11)",
+        ),
+        ErrorLadder(
+            "error-of-twenty-layers",
+            f"Error of (1.11) over {DEPTH} layers, against n",
+            ("The narrower, the worse: at small widths (1.11) is wrong by orders of magnitude.",),
+            axis="n",
+            families=tuple(family(kind, "wide") for kind in (LayerNorm, RMSNorm)),
+            sizes=By((4, 8, 16, 32), (4, 8, 16, 32, 64, 128)),
+            seeds=By(3, 10),
+            claim="(1.11)",
+        ),
+        GradientNorms(
+            "gradient-norms",
+            "Gradient norms by layer",
+            ("Twenty layers of width 16: a cotangent pulled back from the output to every layer.",),
+            network=partial(normalised, LayerNorm, 16, DEPTH),
+            init=1.0,
+        ),
+        ThroughTraining(
+            "through-training",
+            "Through training on digits",
+            (
+                "A real task: scikit-learn's 1797 digits, Adam, cross entropy. Four blocks with a normaliser each, plain "
+                "(Linear, Norm, ReLU, as 003 draws them) and pre-norm residual, one more normaliser before the last layer.",
+            ),
+            trainings=(
+                Training("plain, LayerNorm", partial(classifier, (Linear(32, 32), LayerNorm(32), Activation("relu")))),
+                Training("plain, RMSNorm", partial(classifier, (Linear(32, 32), RMSNorm(32), Activation("relu")))),
+                Training(
+                    "residual, LayerNorm",
+                    partial(classifier, (Residual((LayerNorm(32), Activation("relu"), Linear(32, 32))),)),
+                ),
+            ),
+            steps=By(600, 3000),
+            snapshots=By((0, 20, 50, 100, 200, 400, 600), (0, 20, 50, 100, 200, 400, 800, 1500, 3000)),
+        ),
+        FaultTable(
+            "Would a mistake be noticed? Planted faults",
+            (
+                "Mistakes that people make in such modules, each planted at every layer of its kind in one network of all "
+                "kinds. A comparison is worth something only if it finds them, at the right layer and nowhere else.",
+            ),
+            network=all_kinds,
+            correct=By(200, 200),
+        ),
+    ),
+    conclusion=conclusion,
+)

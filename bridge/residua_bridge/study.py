@@ -1,0 +1,155 @@
+"""A study: a question, a claim, and experiments that answer it. How it is run, and what comes out.
+
+Studies are data (`studies/`), experiments know how to compute one kind of section (`experiments/`), and this module
+runs the one with the other.
+"""
+
+import importlib
+import pkgutil
+import platform
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Protocol, TypeVar
+
+from residua_bridge.findings import Findings, Section
+from residua_bridge.verdict import Discrepancy
+from residua_network import ResiduaError
+from residua_network.checks import unknown
+
+PROFILES = ("quick", "full")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class By:
+    """A setting that depends on the profile."""
+
+    quick: Any
+    full: Any
+
+    def of(self, profile: str) -> Any:
+        """The value for a profile."""
+        return getattr(self, profile)
+
+
+class Track(Protocol):
+    """How progress is shown: passes the items on."""
+
+    def __call__(self, items: Sequence[T], label: str) -> Iterable[T]: ...
+
+
+def silent(items: Sequence[T], label: str) -> Iterator[T]:
+    """No progress."""
+    yield from items
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a study is run."""
+
+    profile: str = "quick"
+    track: Track = silent
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an experiment contributes: a section of the report, and the comparisons behind it."""
+
+    section: Section
+    discrepancies: tuple[Discrepancy, ...] = ()
+
+
+class Experiment(Protocol):
+    """One kind of section, computed."""
+
+    def run(self, settings: Settings) -> Finding:
+        """Compute it."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question and a claim, the experiments, what would refute the claim; `conclusion` is drawn from what they find.
+
+    `conclusion` maps the findings' sections to paragraphs, so that no result is written before it is obtained.
+    """
+
+    name: str
+    title: str
+    question: str
+    claim: str
+    refuted_by: str
+    experiments: tuple[Experiment, ...]
+    conclusion: Callable[[Sequence[Section]], tuple[str, ...]] = field(default=lambda sections: ())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a study found: the report's data, and the comparisons."""
+
+    findings: Findings
+    discrepancies: tuple[Discrepancy, ...]
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether every verdict that a study expects came out."""
+        return all(v.expected in ("", v.verdict) and v.explained for v in self.findings.verdicts)
+
+
+@cache
+def studies() -> dict[str, Study]:
+    """Every study by name; one file each in `studies/`, found by scanning."""
+    from residua_bridge import studies as folder
+
+    found = {}
+    for module in sorted(pkgutil.iter_modules(folder.__path__), key=lambda m: m.name):
+        study = importlib.import_module(f"{folder.__name__}.{module.name}").STUDY
+        found[study.name] = study
+    return found
+
+
+def study_named(name: str) -> Study:
+    """The study of this name. Raises ResiduaError that suggests the nearest."""
+    if name not in studies():
+        raise ResiduaError(unknown("study", name, studies()))
+    return studies()[name]
+
+
+def run(study: Study | str, profile: str = "quick") -> list[Discrepancy]:
+    """Run a study, given itself or by name: its comparisons. Raises ResiduaError for an unknown name or profile."""
+    return list(carry_out(study_named(study) if isinstance(study, str) else study, Settings(profile)).discrepancies)
+
+
+def carry_out(study: Study, settings: Settings) -> Outcome:
+    """Run every experiment of a study and put the findings together."""
+    if not isinstance(study, Study):
+        raise ResiduaError(f"run expects a study or its name, got {type(study).__name__}")
+    if settings.profile not in PROFILES:
+        raise ResiduaError(unknown("profile", settings.profile, PROFILES))
+    found = [experiment.run(settings) for experiment in study.experiments]
+    sections = tuple(finding.section for finding in found)
+    findings = Findings(
+        study=study.name,
+        title=study.title,
+        question=study.question,
+        claim=study.claim,
+        refuted_by=study.refuted_by,
+        sections=sections,
+        conclusion=study.conclusion(sections),
+        provenance=_provenance(settings.profile),
+    )
+    return Outcome(findings, tuple(d for finding in found for d in finding.discrepancies))
+
+
+def _provenance(profile: str) -> dict[str, str]:
+    packages = ("residua", "sympy", "python-flint", "numpy", "scipy", "torch", "scikit-learn")
+    versions = {name: version(name) for name in packages}
+    return {
+        "profile": profile,
+        "seeds": "0, 1, 2, … in every experiment, through numpy.random.default_rng and torch.Generator",
+        "dtype": "float64 on both sides, unless a table says otherwise",
+        "threads": "training on one; matrix products of the measurement on torch's default",
+        "python": platform.python_version(),
+        **versions,
+    }
