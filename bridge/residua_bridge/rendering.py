@@ -1,6 +1,6 @@
 """Comparisons as text: what `render` prints, and what reports keep."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from residua_bridge.findings import VerdictText
 from residua_bridge.formats import named
@@ -35,3 +35,17 @@ def as_text(d: Discrepancy, statement: str = "", expected: str = "", note: str =
         bar=d.unexplained.bar,
         note=note or d.reason,
     )
+
+
+def together(found: Sequence[Discrepancy], statement: str, expected: str, note: str = "") -> VerdictText:
+    """One verdict for several comparisons: that of the one that fits worst, or of the first that ends otherwise."""
+    odd = [d for d in found if str(d.verdict) != expected or not d.explained]
+    shown = odd[0] if odd else max(found, key=_in_bars)
+    alike = f"{len(found)} comparisons, all with this verdict; the numbers are those with the largest remainder"
+    text = note or (f"{len(odd)} of {len(found)} comparisons end otherwise" if odd else alike)
+    return as_text(shown, statement, expected, text)
+
+
+def _in_bars(d: Discrepancy) -> float:
+    """The remainder in units of its bar."""
+    return d.unexplained.value / d.unexplained.bar if d.unexplained.bar else 0.0

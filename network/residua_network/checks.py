@@ -15,12 +15,19 @@ def whole(value: object, name: str, where: str, least: int = 1) -> int:
 
 
 def number(value: object, name: str, where: str, least: float = -math.inf, below: float = math.inf) -> float:
-    """`value` as a finite float with least <= value < below."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """`value` as a finite float with least <= value < below; -0.0 becomes 0.0, which it equals."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise DescriptionError(f"{where}: {name} must be a finite number, got {value!r}")
     if not least <= value < below:
         raise DescriptionError(f"{where}: {name} must lie in [{least:g}, {below:g}), got {value!r}")
-    return float(value)
+    return float(value) + 0.0
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def flag(value: object, name: str, where: str) -> bool:

@@ -28,7 +28,7 @@ class Network:
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise DescriptionError(f"Network: expected layers, got {layer!r}")
-        if self.inputs == 0:
+        if type(self.inputs) is int and self.inputs == 0:
             stated = next((layer.takes for layer in self.layers if layer.takes is not None), None)
             if stated is None:
                 raise DescriptionError("Network: no layer states a size; give Network(layers, inputs=n)")
@@ -64,7 +64,8 @@ class Network:
         """The network that `to_dict` wrote. Raises DescriptionError for anything it would not write."""
         if not isinstance(data, Mapping) or set(data) != {"inputs", "layers"} or not isinstance(data["layers"], list):
             raise DescriptionError(f"Network: expected a dict with 'inputs' and a list 'layers', got {data!r}")
-        return cls(tuple(_layer_from_dict(d, str(k)) for k, d in enumerate(data["layers"])), data["inputs"])
+        inputs = whole(data["inputs"], "inputs", "Network")
+        return cls(tuple(_layer_from_dict(d, str(k)) for k, d in enumerate(data["layers"])), inputs)
 
     @property
     def digest(self) -> str:
@@ -114,7 +115,9 @@ def _layer_from_dict(data: Any, place: str) -> Layer:
     values = {name: value for name, value in data.items() if name != "kind"}
     expected = {field.name for field in fields(kind)}
     if set(values) != expected:
-        raise DescriptionError(f'layer "{place}": {kind.kind} has the fields {sorted(expected)}, got {sorted(values)}')
+        raise DescriptionError(
+            f'layer "{place}": {kind.kind} has the fields {sorted(expected)}, got {sorted(map(str, values))}'
+        )
     for name, value in values.items():
         if isinstance(value, list):
             values[name] = tuple(_layer_from_dict(inner, f"{place}.branch.{k}") for k, inner in enumerate(value))

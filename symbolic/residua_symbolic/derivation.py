@@ -32,10 +32,19 @@ class Step:
     proofs: tuple[Proof, ...] = ()
 
     def check(self) -> None:
-        """Run every proof. Raises ProofError naming the step and the proof that fails."""
+        """Run every proof. Raises ProofError naming the step and the proof that fails, or cannot read the statement."""
         for proof in self.proofs:
-            if not proof.holds(self.right):
-                raise ProofError(f"step {self.name!r}: {self.left} = {self.right} is refused by {proof.by}")
+            try:
+                holds = proof.holds(self.right)
+            except ProofError:
+                raise
+            except Exception as error:  # a wrong statement may be one that makes no sense to the proof
+                raise ProofError(f"{self._statement()} cannot be decided by {proof.by}: {error!r}") from error
+            if not holds:
+                raise ProofError(f"{self._statement()} is refused by {proof.by}")
+
+    def _statement(self) -> str:
+        return f"step {self.name!r}: {self.left} = {self.right}"
 
     def latex(self) -> str:
         """The statement."""

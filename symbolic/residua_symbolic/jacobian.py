@@ -13,7 +13,7 @@ from residua_symbolic import chain_rule
 from residua_symbolic.derivation import Derivation, Proof, Step
 from residua_symbolic.factors import Factor, derivation_of, folded, telescoped
 from residua_symbolic.layer import CONSTANT_STATISTICS
-from residua_symbolic.linearised import Chain, identity_rows, linearise
+from residua_symbolic.linearised import Chain, identity_rows, linearise, row_norms
 from residua_symbolic.printing import latex
 from residua_symbolic.weights import Floats, Weights, checked_rows, checked_weights
 
@@ -41,7 +41,8 @@ class Dropped:
         """float64 of shape (batch, outputs, inputs): the telescoped sum, by structured products."""
         chain, _ = self.jacobian.linearised(weights, x)
         v = identity_rows(len(x), self.jacobian.factors[-1].inputs)
-        return np.swapaxes(chain.missing(v, np.zeros_like(v))[1], 1, 2)
+        with np.errstate(all="ignore"):
+            return np.swapaxes(chain.missing(v, np.zeros_like(v))[1], 1, 2)
 
     def latex(self) -> str:
         """The formula."""
@@ -108,7 +109,7 @@ class NetworkJacobian(Derivation):
         if len(u) != len(x):
             raise ResiduaError(f"cotangent expects {len(x)} rows, one for each row of x, got {len(u)}")
         with np.errstate(all="ignore"):
-            norms = [np.linalg.norm(g, axis=-1)[:, 0] for g in chain.backward(u[:, None, :])]
+            norms = [row_norms(g)[:, 0] for g in chain.backward(u[:, None, :])]
         return np.stack(norms[::-1], axis=1)
 
 

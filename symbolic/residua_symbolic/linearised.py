@@ -141,6 +141,14 @@ def operator_at(o: Any, layer: Layer, operator: Operator, values: Mapping[str, A
     return operator_of(layer, operator).at(values, o.function)
 
 
+def row_norms(v: Floats) -> Floats:
+    """Euclidean norms along the last axis, scaled so that squaring neither overflows nor loses what is tiny."""
+    largest = np.max(np.abs(v), axis=-1, keepdims=True)
+    scale = np.where(np.isfinite(largest) & (largest > 0), largest, 1.0)
+    norms: Floats = scale[..., 0] * np.linalg.norm(v / scale, axis=-1)
+    return norms
+
+
 def identity_rows(rows: int, size: int) -> Floats:
     """Unit vectors for every row; shape (rows, size, size)."""
     return np.broadcast_to(np.eye(size), (rows, size, size))

@@ -92,6 +92,8 @@ def entry(m: sp.Expr, p: sp.Symbol, q: sp.Symbol | None) -> sp.Expr:
         return sp.KroneckerDelta(p, q) * entry(m.args[0], p, None)
     if isinstance(m, ElementwiseApplyFunction):
         return m.function(entry(m.expr, p, q))
+    if isinstance(m, sp.Transpose) and q is not None:
+        return entry(m.arg, q, None if m.arg.shape[1] == 1 else p)
     if isinstance(m, sp.HadamardProduct):
         return sp.Mul(*(entry(a, p, q) for a in m.args))
     if isinstance(m, sp.MatAdd):

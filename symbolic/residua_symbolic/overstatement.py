@@ -9,7 +9,7 @@ import sympy as sp
 from residua_symbolic.derivation import Derivation, Proof, Step
 from residua_symbolic.domains.tangents import i, j, n
 from residua_symbolic.evaluate import evaluate
-from residua_symbolic.layer import derive_layer
+from residua_symbolic.layer import CONSTANT_STATISTICS, derive_layer
 from residua_symbolic.operator import Operator, Term
 from residua_symbolic.referee import AT_SIZES, SIZES, exact_values
 from residua_symbolic.spectrum import derive_spectrum
@@ -41,7 +41,10 @@ def error_of_one(kind: str) -> ErrorLaw:
         steps.append(Step(f"norm of {name}", symbol, spectrum.squared_norm, reason, (by, _norm_at_sizes(kind, name))))
     formula = sp.simplify(dropped.squared_norm / true.squared_norm)
     symbol = sp.Symbol("e") ** 2
-    steps.append(Step("relative error", symbol, formula, "the quotient of the two"))
+    quotient = Proof(
+        "multiplied out", lambda right: bool(sp.simplify(right * true.squared_norm - dropped.squared_norm) == 0)
+    )
+    steps.append(Step("relative error", symbol, formula, "the quotient of the two", (quotient,)))
     return ErrorLaw(f"Error of (1.10) for {kind} alone", symbol, formula, ("γ = 1", "ε = 0", "s > 0"), tuple(steps))
 
 
@@ -83,9 +86,17 @@ def error_through_depth(kind: str) -> ErrorLaw:
             "true product",
             t(l + 1),
             gain_t * t(l),
-            "J W = J W (I − h hᵀ/|h|²), whose second factor is independent of s; t(0) = n − 1 is its squared norm",
+            "second moments with A = J; J W T = J W (I − h hᵀ/|h|²) T, where W meets no h and is independent of s; "
+            "t(0) = n − 1 is the squared norm of I − h hᵀ/|h|²",
+            (_gain(t(l), spectrum.squared_norm, "J"),),
         ),
-        Step("(1.11)", c(l + 1), gain_c * c(l), "W C / s, with |W h|² at its mean n σ² |h|²; c(0) = n = ‖I‖²"),
+        Step(
+            "(1.11)",
+            c(l + 1),
+            gain_c * c(l),
+            "second moments with A = I/s, and |W h|² at its mean n σ² |h|²; c(0) = n is the squared norm of I",
+            (_gain(c(l), _kept_norm(kind), "the Jacobian with constant statistics"),),
+        ),
         Step(
             "relative error",
             sp.Symbol("e") ** 2,
@@ -109,6 +120,18 @@ def _checks(derivation: Derivation, stated: Any) -> Any:
     return holds
 
 
+def _gain(value: sp.Expr, norm: sp.Expr, what: str) -> Proof:
+    """The factor of a recursion is σ² times a squared norm that was derived."""
+    by = f"σ² times the derived squared norm of {what}"
+    return Proof(by, lambda right: bool(sp.simplify(right - SIGMA**2 * norm * value) == 0))
+
+
+def _kept_norm(kind: str) -> sp.Expr:
+    """Squared norm of the Jacobian with constant statistics, γ = 1: a multiple of the identity."""
+    (term,) = _plain(derive_layer(kind, CONSTANT_STATISTICS).operator).terms
+    return n * term.left**2
+
+
 def _plain(operator: Operator) -> Operator:
     """The operator for γ = 1."""
     return Operator(
@@ -118,7 +141,7 @@ def _plain(operator: Operator) -> Operator:
 
 def _norm_at_sizes(kind: str, name: str) -> Proof:
     """Σ_ij J_ij² equals what is printed, entry by entry in exact fractions."""
-    derivation = derive_layer(kind, None if name == "J" else "constant statistics")
+    derivation = derive_layer(kind, None if name == "J" else CONSTANT_STATISTICS)
     operator = derivation.operator if name == "J" else derivation.dropped
     assert operator is not None
 

@@ -57,7 +57,11 @@ class Referee:
                     return False
             return True
 
-        return (Proof(AT_SIZES, at_sizes),)
+        every_n = "every n: the names replaced by what they stand for, as an identity in free generators"
+        return (
+            Proof(AT_SIZES, at_sizes),
+            Proof(every_n, lambda right: sums.vanishes(self._raw(total) - self._raw(right))),
+        )
 
     def _at_sizes(self, name: str) -> Any:
         def holds(right: sp.Expr) -> bool:

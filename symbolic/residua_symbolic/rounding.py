@@ -13,7 +13,7 @@ from residua_symbolic.domains.rounded import UNIT, Rounded, RoundedDomain
 from residua_symbolic.factors import derivation_of
 from residua_symbolic.jacobian import NetworkJacobian
 from residua_symbolic.layers import apply
-from residua_symbolic.linearised import Chain, DomainOf, identity_rows, layer_values, linearise, operator_at
+from residua_symbolic.linearised import Chain, DomainOf, identity_rows, layer_values, linearise, operator_at, row_norms
 from residua_symbolic.weights import Floats, Weights
 
 Quantity = Callable[[Chain, Callable[[Floats], Any]], Floats]  # of a chain, and how an array enters its arithmetic
@@ -133,7 +133,7 @@ def gradient_norms(cotangent: Floats) -> Quantity:
 
     def of(chain: Chain, lift: Callable[[Floats], Any]) -> Floats:
         pulled = [_plain(g) for g in chain.backward(lift(cotangent[:, None, :]))]
-        return np.stack([np.linalg.norm(g, axis=-1)[:, 0] for g in pulled[::-1]], axis=1)
+        return np.stack([row_norms(g)[:, 0] for g in pulled[::-1]], axis=1)
 
     return of
 

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from residua_network import ResiduaError
+from residua_network.checks import one_of
 from residua_symbolic.derivation import Derivation, Proof, Step
-from residua_symbolic.domains.tangents import i, j, n
+from residua_symbolic.domains.tangents import i, j, labels, n
 from residua_symbolic.evaluate import evaluate
 from residua_symbolic.layer import CONSTANT_STATISTICS, derive_layer, run
 from residua_symbolic.operator import Operator, Term
@@ -16,6 +18,7 @@ from residua_symbolic.referee import AT_SIZES, SIZES, Referee, exact_values
 from residua_symbolic.symbols import CONSTANTS
 
 EPS = CONSTANTS["eps"]
+PARTS = ("jacobian", "dropped")
 GAMMA = sp.IndexedBase("gamma", real=True)
 
 
@@ -56,11 +59,15 @@ def derive_spectrum(kind: str, eps_is_zero: bool = False, part: str = "jacobian"
     """Spectrum of a normaliser for γ = 1; `part` "dropped": of what constant statistics leave out.
 
     With J = a I + U Vᵀ and r columns in U and V, the eigenvalues are a, n − r times, and a + eig(Vᵀ U) (Sylvester).
+    Raises ResiduaError for a kind whose Jacobian is not of this form.
     """
+    one_of(part, PARTS, "part", "derive_spectrum")
     operator = derive_layer(kind).operator if part == "jacobian" else _dropped(kind)
     plain = Operator(tuple(_without_gamma(t) for t in operator.terms))
     a = sp.Add(*(t.left for t in plain.terms if t.tied))
     rank_one = [t for t in plain.terms if not t.tied]
+    if labels(a) or any(t.matrix is not None for t in rank_one):
+        raise ResiduaError(f"derive_spectrum: {kind} is not a multiple of the identity plus terms of rank one")
     gram, steps = _gram(kind, rank_one)
     found = {a: n - len(rank_one)}
     for value, multiplicity in gram.eigenvals().items():
@@ -79,8 +86,8 @@ def derive_spectrum(kind: str, eps_is_zero: bool = False, part: str = "jacobian"
 
 def _dropped(kind: str) -> Operator:
     dropped = derive_layer(kind, CONSTANT_STATISTICS).dropped
-    if dropped is None:
-        raise ValueError(f"{kind} has no statistics")
+    if dropped is None or not dropped.terms:
+        raise ResiduaError(f"derive_spectrum: {kind} has no statistics, and drops nothing")
     return dropped
 
 

@@ -15,6 +15,8 @@ Weights = Mapping[str, Floats]
 def checked_weights(network: Network, weights: Weights) -> dict[str, Floats]:
     """The weights in the order of the description. Raises WeightsError: missing, surplus, misshapen, dtype, NaN."""
     shapes = network.parameter_shapes()
+    if not isinstance(weights, Mapping):
+        raise WeightsError(f"weights: expected a mapping from names to arrays, got {type(weights).__name__}")
     missing = [name for name in shapes if name not in weights]
     if missing:
         raise WeightsError(f'weights: "{missing[0]}" of shape {shapes[missing[0]]} is missing{_more(missing)}')
@@ -26,7 +28,10 @@ def checked_weights(network: Network, weights: Weights) -> dict[str, Floats]:
 
 def checked_rows(x: Any, name: str, width: int) -> Floats:
     """`x` as float64 of shape (batch, width). Raises ShapeError."""
-    array = x if isinstance(x, np.ndarray) else np.asarray(x)
+    try:
+        array = x if isinstance(x, np.ndarray) else np.asarray(x)
+    except ValueError:
+        raise ShapeError(f"{name} expects the shape (batch, {width}), got rows of unequal lengths") from None
     if array.ndim != 2 or array.shape[1] != width or not len(array):
         raise ShapeError(f"{name} expects the shape (batch, {width}) with at least one row, got {array.shape}")
     try:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -16,6 +17,8 @@ from residua_bridge.findings import Curve, Figure
 from residua_network.errors import ResiduaError
 
 from .sample_findings import errors_figure, training_figure
+
+SOURCES: tuple[Literal["predicted", "measured", "other"], ...] = ("predicted", "measured", "other")
 
 
 def figure(*curves: Curve, **changes: str) -> Figure:
@@ -91,6 +94,32 @@ def test_a_prediction_and_its_measurement_share_a_colour() -> None:
     colours = [style["color"] for style in figures._styles(tuple(curves))]
     assert colours[:3] == list(figures.COLOURS[:3])
     assert colours[3:] == colours[1:3]
+
+
+def test_a_prediction_and_its_measurement_share_a_legend_entry() -> None:
+    x = (1.0, 2.0)
+    curves = [Curve(f"{name}: {source}", source, x, x) for name in "ab" for source in SOURCES]
+    assert labels(figure(*curves)) == ["a", "b", "a: other", "b: other"]
+    colours = [style["color"] for style in figures._styles(tuple(curves))]
+    assert (colours[0], colours[3]) == (colours[1], colours[4])
+    gaps = Curve("a: measured", "measured", x, (1.0, math.nan))
+    assert labels(figure(curves[0], gaps)) == ["a (not drawn: 1 of 2 not finite measured)"]
+
+
+def test_few_values_on_a_logarithmic_axis_get_plain_ticks() -> None:
+    x = (3.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+    curve = Curve("a", "measured", x, tuple(1 / value for value in x))
+    canvas = figures._canvas(figure(curve, xscale="log", yscale="log"))
+    canvas.draw_without_rendering()
+    axes = canvas.axes[0]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["3", "4", "8", "16", "32", "64"]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["0.02", "0.05", "0.1", "0.2"]
+
+
+def test_tick_labels_that_would_touch_are_left_out() -> None:
+    assert figures._apart([1.0, 100.0, 101.0, 10000.0]) == [1.0, 100.0, 10000.0]
+    assert figures._round_values(1.1, 1.9) == [1.2, 1.4, 1.6, 1.8]
+    assert len(figures._round_values(1.001, 1.002)) == 0
 
 
 def test_many_curves_stay_distinguishable() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from residua_bridge.compare import compare
-from residua_bridge.findings import Curve, Figure, Section, Table
-from residua_bridge.rendering import as_text
+from residua_bridge.findings import Curve, Figure, Section, Table, VerdictText
+from residua_bridge.rendering import together
 from residua_bridge.study import By, Finding, Settings
-from residua_bridge.verdict import Discrepancy, Verdict
+from residua_bridge.verdict import Discrepancy
 from residua_network import Network
 from residua_numeric import build, weights_of
 from residua_symbolic import jacobian
@@ -28,7 +28,6 @@ class Family:
     label: str
     network: Callable[[int], Network]
     law: Callable[[int], float] | None = None  # the relative error as a closed formula in the size
-    law_is_exact: bool = False  # else an asymptotic one: shown beside the measurement, without a verdict
 
 
 @dataclass(frozen=True)
@@ -93,16 +92,12 @@ class ErrorLadder:
         caption = f"Relative error of what 003 writes, against {self.axis}."
         return Figure(self.name, self.title, self.axis, "relative error", tuple(curves), scale, self.yscale, caption)
 
-    def _verdicts(self, points: "list[_Point]") -> list[Any]:
-        """For each family the comparison at the largest size, which has to speak for all of them."""
+    def _verdicts(self, points: "list[_Point]") -> list[VerdictText]:
+        """One for each family, over all sizes and seeds."""
         texts = []
         for family in self.families:
-            mine = [p for p in points if p.family is family]
-            found = [d for p in mine for d in p.discrepancies]
-            last = mine[-1].discrepancies[-1]
-            alike = all(d.verdict is Verdict.DIFFER and d.explained for d in found)
-            note = f"{len(found)} comparisons, all with this verdict and explained" if alike else "not all alike"
-            texts.append(as_text(last, f"{self.claim}: {family.label}", "differ", note))
+            found = [d for p in points if p.family is family for d in p.discrepancies]
+            texts.append(together(found, f"{self.claim}: {family.label}", "differ"))
         return texts
 
 

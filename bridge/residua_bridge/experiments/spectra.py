@@ -8,7 +8,7 @@ import numpy as np
 from residua_bridge.compare import compare
 from residua_bridge.experiments.texts import proved
 from residua_bridge.findings import Curve, Figure, Section, Table
-from residua_bridge.rendering import as_text
+from residua_bridge.rendering import together
 from residua_bridge.study import Finding, Settings
 from residua_bridge.verdict import Discrepancy
 from residua_network import Network, kinds
@@ -40,9 +40,14 @@ class Spectra:
         derived = [derive_spectrum(kind, eps_is_zero=zero) for kind in self.kinds for zero in (False, True)]
         cases = [(kind, size, eps) for kind in self.kinds for size in self.sizes for eps in (self.eps, 0.0)]
         found = [_compared(kind, size, eps) for kind, size, eps in settings.track(cases, self.title)]
+        sizes = ", ".join(map(str, self.sizes))
         verdicts = tuple(
-            as_text(d, f"Spectrum of {kind}, n = {size}, ε = {eps:g}", "agree")
-            for (kind, size, eps), d in zip(cases, found, strict=True)
+            together(
+                [d for (one, _, _), d in zip(cases, found, strict=True) if one == kind],
+                f"Spectrum of {kind}, n = {sizes}, ε = {self.eps:g} and 0",
+                "agree",
+            )
+            for kind in self.kinds
         )
         shown = cases.index((self.kinds[0], self.sizes[-1], self.eps))
         section = Section(

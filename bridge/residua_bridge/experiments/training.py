@@ -8,7 +8,7 @@ import numpy as np
 
 from residua_bridge.compare import compare
 from residua_bridge.findings import Curve, Figure, Section, Table, VerdictText
-from residua_bridge.rendering import as_text
+from residua_bridge.rendering import together
 from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Discrepancy
 from residua_network import Network
@@ -114,13 +114,12 @@ class _Along:
         return tuple(getattr(p, name) for p in self.points)
 
     def verdicts(self) -> list[VerdictText]:
-        """Before, in the middle and after: the derived Jacobian and (1.11)."""
-        texts = []
-        for p in (self.points[0], self.points[len(self.points) // 2], self.points[-1]):
-            when = f"{self.label}, step {p.step}, accuracy {p.accuracy:.3f}"
-            texts.append(as_text(p.exact, f"Derived Jacobian: {when}", "agree"))
-            texts.append(as_text(p.assumed, f"(1.11): {when}", "differ"))
-        return texts
+        """The derived Jacobian and (1.11), at every snapshot."""
+        steps = ", ".join(str(p.step) for p in self.points)
+        return [
+            together([p.exact for p in self.points], f"Derived Jacobian: {self.label}, steps {steps}", "agree"),
+            together([p.assumed for p in self.points], f"(1.11): {self.label}, steps {steps}", "differ"),
+        ]
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 Tables and figures stand for themselves; a table without a title is neither numbered nor captioned.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 
 from residua_bridge.findings import Cell, DerivationText, Figure, Findings, Section, StepText, Table, VerdictText
-from residua_bridge.formats._text import sentence, spoken
+from residua_bridge.formats._text import Maths, Strong, sentence, spoken
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Prose, after some words in bold."""
+    """Prose, after some words in bold; small where it explains the marks of a table."""
 
     text: str
     lead: str = ""
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,24 +37,14 @@ class Formula:
     latex: str
 
 
-@dataclass(frozen=True)
-class Items:
-    """A list of short texts."""
+Block = Heading | Paragraph | Formula | Table | Figure
 
-    items: tuple[str, ...]
-
-
-Block = Heading | Paragraph | Formula | Items | Table | Figure
-
-_EXPLAINED = {
-    ("agree", True): "The difference lies within its bounds.",
-    ("differ", True): "The causes below explain the difference.",
-    ("differ", False): "The causes below do not explain the difference.",
-}
-_SIZES = (
-    "Sizes are norms in the quantity's own space. The causes add there, as vectors or matrices, "
-    "so their sizes need not add up to the size of the difference."
+_LEGEND = (
+    "A verdict without a flag is explained by the causes beside it, and is the expected one where the study expects "
+    "one. Differences are measured minus predicted. All sizes are norms in the quantity's own space; the causes add "
+    "there, as vectors or matrices, so their sizes need not add up to the size of the difference."
 )
+_FEW = 12  # more verdicts than this are counted by section instead of listed one by one
 
 
 def paper(findings: Findings) -> Iterator[Block]:
@@ -61,7 +54,8 @@ def paper(findings: Findings) -> Iterator[Block]:
     yield Paragraph(findings.refuted_by, "What would refute it.")
     if findings.verdicts:
         yield Heading("Verdicts in short")
-        yield summary(findings.verdicts)
+        yield summary(findings)
+        yield Paragraph(_LEGEND, "How to read verdicts.", small=True)
     for section in findings.sections:
         yield from _section(section)
     if findings.conclusion:
@@ -69,7 +63,7 @@ def paper(findings: Findings) -> Iterator[Block]:
         yield from map(Paragraph, findings.conclusion)
     if findings.provenance:
         yield Heading("Where the numbers come from")
-        yield Table("", ("What", "Value"), tuple(findings.provenance.items()))
+        yield Paragraph(sentence("; ".join(f"{what}: {value}" for what, value in findings.provenance.items())))
 
 
 def numbers(blocks: Sequence[Block]) -> Iterator[str]:
@@ -82,10 +76,13 @@ def numbers(blocks: Sequence[Block]) -> Iterator[str]:
             yield f"Table {next(tables)}" if isinstance(block, Table) and block.title else ""
 
 
-def summary(verdicts: Sequence[VerdictText]) -> Table:
-    """One row a verdict: the words, and whether they are the expected ones."""
-    rows = tuple((v.statement, v.verdict, v.explained, expectation(v)) for v in verdicts)
-    return Table("", ("Statement", "Verdict", "Explained?", "As expected?"), rows)
+def summary(findings: Findings) -> Table:
+    """One row a verdict; of many, one row a section with their counts, and one for each that needs attention."""
+    if len(findings.verdicts) <= _FEW:
+        return Table("", ("Statement", "Verdict"), tuple((v.statement, _marked(v)) for v in findings.verdicts))
+    judged = [section for section in findings.sections if section.verdicts]
+    rows = tuple(row for section in judged for row in _counted(section))
+    return Table("", ("Section", "Verdicts"), rows)
 
 
 def with_causes(verdicts: Sequence[VerdictText]) -> Table:
@@ -94,16 +91,45 @@ def with_causes(verdicts: Sequence[VerdictText]) -> Table:
     return Table("", columns, tuple(map(_verdict_row, verdicts)))
 
 
-def expectation(verdict: VerdictText) -> str:
-    """Whether the verdict is the word that the study expects."""
-    if not verdict.expected:
-        return "none stated"
-    return "yes" if verdict.verdict == verdict.expected else f"no: expected {verdict.expected}"
-
-
 def _verdict_row(v: VerdictText) -> tuple[Cell, ...]:
     causes = "; ".join(f"{name} {spoken(size)}" for name, size in v.causes.items())
     return (v.statement, v.verdict, v.explained, v.scope, v.difference, causes or "none", v.unexplained, v.bar)
+
+
+def words(verdict: VerdictText) -> str:
+    """The verdict with what is to be said of it in short: agree, as expected."""
+    expected = ", as expected" if verdict.expected and not _surprising(verdict) else ""
+    return f"{_flagged(verdict)}{expected}"
+
+
+def counted(verdicts: Sequence[VerdictText]) -> str:
+    """How often each verdict was given: 12 × agree, as expected."""
+    counts = Counter(map(words, verdicts))
+    return "; ".join(f"{n} × {word}" if n > 1 else word for word, n in counts.items())
+
+
+def _counted(section: Section) -> Iterator[tuple[Cell, ...]]:
+    """A row for the section, and one for each of its verdicts that is unexpected or unexplained."""
+    yield (section.title, counted([v for v in section.verdicts if not _odd(v)]) or "–")
+    yield from ((f"– {v.statement}", Strong(_flagged(v))) for v in section.verdicts if _odd(v))
+
+
+def _surprising(v: VerdictText) -> bool:
+    return v.expected not in ("", v.verdict)
+
+
+def _odd(v: VerdictText) -> bool:
+    return _surprising(v) or not v.explained
+
+
+def _flagged(v: VerdictText) -> str:
+    """The verdict, and what a reader must not overlook."""
+    surprise = f"NOT as expected ({v.expected})" if _surprising(v) else ""
+    return ", ".join(filter(None, (v.verdict, "" if v.explained else "unexplained", surprise)))
+
+
+def _marked(v: VerdictText) -> str:
+    return Strong(_flagged(v)) if _odd(v) else words(v)
 
 
 def _section(section: Section) -> Iterator[Block]:
@@ -113,46 +139,98 @@ def _section(section: Section) -> Iterator[Block]:
         yield from _derivation(derivation)
     yield from section.tables
     yield from section.figures
-    for verdict in section.verdicts:
-        yield from _verdict(verdict)
     if section.verdicts:
-        yield Paragraph(_SIZES)
+        yield from _verdicts(section.verdicts)
 
 
 def _derivation(derivation: DerivationText) -> Iterator[Block]:
     yield Heading(derivation.title, 2)
     yield Formula(derivation.formula)
     if derivation.assumptions:
-        yield Paragraph("", "Assumptions.")
-        yield Items(derivation.assumptions)
-    for k, step in enumerate(derivation.steps, start=1):
-        yield from _step(k, step)
+        assumptions = "; ".join(one.strip().removesuffix(".") for one in derivation.assumptions)
+        yield Paragraph(sentence(assumptions), "Assumptions:")
+    if derivation.steps:
+        proofs = _Letters(proof for step in derivation.steps for proof in step.proofs)
+        rows = tuple(_step(k, step, proofs) for k, step in enumerate(derivation.steps, start=1))
+        yield Table("", ("No.", "Statement", "Why", "Proved by"), rows)
+        if proofs.letters:
+            yield Paragraph(sentence(f"Proofs passed in this run: {proofs.key()}"), small=True)
 
 
-def _step(k: int, step: StepText) -> Iterator[Block]:
-    yield Paragraph(step.reason, f"Step {k}: {step.name}.")
-    yield Formula(step.statement)
-    proofs = ", ".join(step.proofs)
-    yield Paragraph(f"Proofs passed in this run: {proofs}." if proofs else "No proof was run for this step.")
+def _step(k: int, step: StepText, proofs: "_Letters") -> tuple[Cell, ...]:
+    why = f"{step.name}: {step.reason}" if _says_more(step.name) else step.reason
+    marks = ", ".join(dict.fromkeys(map(proofs.mark, step.proofs)))
+    return (k, Maths(step.statement), why, marks or "–")
 
 
-def _verdict(v: VerdictText) -> Iterator[Block]:
-    words = filter(None, (sentence(v.statement), _EXPLAINED.get((v.verdict, v.explained), ""), _as_expected(v)))
-    yield Paragraph(" ".join(words), f"Verdict: {v.verdict}.")
-    yield Paragraph(sentence(v.scope), "Scope.")
-    yield _causes(v)
-    if v.note:
-        yield Paragraph(v.note)
+def _says_more(name: str) -> bool:
+    """Whether a step's name is more than the name of what the statement defines or differentiates: xhat, d xhat."""
+    return not re.fullmatch(r"(d )?\w*", name)
 
 
-def _as_expected(v: VerdictText) -> str:
-    if not v.expected:
-        return ""
-    return "The study expects this." if v.verdict == v.expected else f"The study expects another word: {v.expected}."
+class _Letters:
+    """Letters (a), (b), ... for texts that would otherwise be repeated, in the order of their first appearance."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.letters = {text: f"({_letter(k)})" for k, text in enumerate(dict.fromkeys(texts))}
+
+    def mark(self, text: str) -> str:
+        """The letter of `text`, or `text` itself if it has none."""
+        return self.letters.get(text, text)
+
+    def key(self) -> str:
+        """What the letters stand for."""
+        return "; ".join(f"{letter} {text.strip().removesuffix('.')}" for text, letter in self.letters.items())
 
 
-def _causes(v: VerdictText) -> Table:
-    rows: list[tuple[Cell, ...]] = [("measured minus predicted", v.difference, "")]
-    rows += [(name, size, "") for name, size in v.causes.items()]
-    rows.append(("unexplained", v.unexplained, v.bar))
-    return Table("", ("Part of the difference", "Size", "Error bar"), tuple(rows))
+def _letter(k: int) -> str:
+    return (_letter(k // 26 - 1) if k >= 26 else "") + "abcdefghijklmnopqrstuvwxyz"[k % 26]
+
+
+def _verdicts(verdicts: Sequence[VerdictText]) -> Iterator[Block]:
+    """One row a verdict; what all scopes share, and notes that come more than once, are told below the table."""
+    causes = tuple(dict.fromkeys(cause for v in verdicts for cause in v.causes))
+    shared = _shared([_parts(v.scope) for v in verdicts])
+    often = Counter(v.note for v in verdicts if v.note)
+    everywhere = next((note for note, times in often.items() if times == len(verdicts) > 1), "")
+    notes = _Letters(note for note, times in often.items() if times > 1 and note != everywhere)
+    columns: tuple[str, ...] = ("Statement", "Verdict", "difference", *causes, "unexplained", "± bar", "Scope; note")
+    rows = tuple(_row(replace(v, note="") if everywhere else v, causes, shared, notes) for v in verdicts)
+    if not any(row[-1] for row in rows):
+        columns, rows = columns[:-1], tuple(row[:-1] for row in rows)
+    yield Table("", columns, rows)
+    scope = f"Scope of every row: {', '.join(shared)}" if shared else ""
+    note = f"Every row: {everywhere.removesuffix('.')}" if everywhere else ""
+    below = ". ".join(filter(None, (scope, note, f"Notes: {notes.key()}" if notes.letters else "")))
+    if below:
+        yield Paragraph(sentence(below), small=True)
+
+
+def _row(v: VerdictText, causes: Sequence[str], shared: Sequence[str], notes: _Letters) -> tuple[Cell, ...]:
+    scope = ", ".join(part for part in _parts(v.scope) if part not in shared)
+    sizes = (_short(v.causes[cause]) if cause in v.causes else "" for cause in causes)
+    remarks = "; ".join(filter(None, (scope, notes.mark(v.note))))
+    return (
+        v.statement,
+        Strong(_flagged(v)),
+        _short(v.difference),
+        *sizes,
+        _short(v.unexplained),
+        _short(v.bar),
+        remarks,
+    )
+
+
+def _parts(scope: str) -> list[str]:
+    """The scope in its parts: a new one begins with a letter, so that "seeds 0, 1, 2" stays together."""
+    return re.split(r",\s+(?=[^\W\d_])", scope.strip().removesuffix("."))
+
+
+def _shared(scopes: list[list[str]]) -> list[str]:
+    """The parts that all of several scopes have."""
+    return [part for part in scopes[0] if all(part in one for one in scopes)] if len(scopes) > 1 else []
+
+
+def _short(value: float) -> float:
+    """Two or three significant digits: a size is compared, not computed with; findings.json has all digits."""
+    return float(f"{value:.3g}") if 1e-3 <= abs(value) < 1e4 else float(f"{value:.2g}")

@@ -8,7 +8,14 @@ from residua_network.errors import ResiduaError
 # As in pandoc: the opening dollar touches what follows, the closing one what precedes it and no digit follows,
 # so that "$5 and $6" is money. A dollar without a partner is a dollar.
 _MATHEMATICS = re.compile(r"\$(?=\S)([^$]+?)(?<=\S)\$(?!\d)")
-_COMMAND = re.compile(r"\\(?:[a-zA-Z]+|.)")
+
+
+class Strong(str):
+    """A cell set in bold."""
+
+
+class Maths(str):
+    """A cell that is one formula: LaTeX without dollars."""
 
 
 def pieces(text: str) -> list[tuple[str, bool]]:
@@ -20,11 +27,6 @@ def pieces(text: str) -> list[tuple[str, bool]]:
 def plain(text: str) -> str:
     """`text` for a terminal: the mathematics as it is typed, without its dollars."""
     return "".join(piece for piece, _ in pieces(text))
-
-
-def width(text: str) -> int:
-    """About how many characters wide `text` is once set: a command counts as one, braces and scripts as none."""
-    return sum(len(re.sub(r"[{}_^]", "", _COMMAND.sub("x", p)) if maths else p) for p, maths in pieces(text))
 
 
 def number(value: Cell) -> str:

@@ -6,24 +6,35 @@ from residua_bridge.figures import file_stem
 from residua_bridge.findings import Figure, Findings, Table, VerdictText
 from residua_bridge.formats._characters import mathematics
 from residua_bridge.formats._mathematics import checked
-from residua_bridge.formats._paper import Block, Formula, Heading, Items, Paragraph, paper, with_causes
+from residua_bridge.formats._paper import Block, Formula, Heading, Paragraph, paper, with_causes
 from residua_bridge.formats._tabular import is_long, longtable, prose, setting, tabulars
 from residua_bridge.formats._text import sentence
 
 FILE = "report.tex"
 
-_PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
+_PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
 \usepackage{lmodern}
-\usepackage[margin=25mm]{geometry}
+\usepackage[hmargin=25mm,vmargin=20mm]{geometry}
 \usepackage{amsmath,amssymb}
 \usepackage{booktabs,float,graphicx,longtable}
-\usepackage[skip=6pt]{caption}
+\usepackage[font=small,labelfont=bf,skip=4pt]{caption}
 \usepackage[hidelinks,bookmarks=false]{hyperref}
+\makeatletter
+\renewcommand{\section}{\@startsection{section}{1}{0pt}{-1.3em plus -0.4em}{0.3em}{\large\bfseries\raggedright}}
+\renewcommand{\subsection}{\@startsection{subsection}{2}{0pt}{-0.9em plus -0.3em}{0.1em}%
+  {\normalsize\bfseries\raggedright}}
+\makeatother
 \setlength{\parindent}{0pt}
-\setlength{\parskip}{0.5em plus 0.2em}
+\setlength{\parskip}{0.4em plus 0.2em}
+\setlength{\tabcolsep}{3.5pt}
+\setlength{\LTpre}{0.4em plus 0.2em}
+\setlength{\LTpost}{0.3em plus 0.2em}
+\setlength{\intextsep}{0.8em plus 0.3em}
 \setlength{\emergencystretch}{0.4\textwidth}
+\AtBeginDocument{\setlength{\abovedisplayskip}{0.4em plus 0.2em}\setlength{\belowdisplayskip}{0.4em plus 0.2em}%
+  \setlength{\abovedisplayshortskip}{0.1em}\setlength{\belowdisplayshortskip}{0.3em}}
 \setcounter{secnumdepth}{1}
 % \fit{...} scales down what is wider than the line
 \newsavebox{\fitbox}
@@ -33,7 +44,7 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 
 def render(findings: Findings) -> str:
     """The whole report as an article."""
-    title = f"\\begin{{center}}\\LARGE\\bfseries {prose(findings.title)}\\end{{center}}"
+    title = f"\\begin{{center}}\\Large\\bfseries {prose(findings.title)}\\end{{center}}"
     body = "\n\n".join(filter(None, map(_block, paper(findings))))
     body = body.replace("\n\n\\[", "\n\\[")  # a displayed formula belongs to the paragraph before it
     return f"{_PREAMBLE}\n\n\\begin{{document}}\n\n{title}\n\n{body}\n\n\\end{{document}}\n"
@@ -50,12 +61,10 @@ def _block(block: Block) -> str:
             return f"\\{'sub' * (block.level - 1)}section{{{prose(block.text)}}}"
         case Paragraph():
             lead = rf"\textbf{{{prose(block.lead)}}}" if block.lead else ""
-            return " ".join(filter(None, (lead, prose(block.text))))
+            words = " ".join(filter(None, (lead, prose(block.text))))
+            return f"{{\\footnotesize {words}\\par}}" if block.small else words
         case Formula():
             return _formula(block.latex)
-        case Items():
-            items = "\n".join(rf"\item {{}}{prose(item)}" for item in block.items)
-            return f"\\begin{{itemize}}\\setlength{{\\itemsep}}{{0pt}}\n{items}\n\\end{{itemize}}"
         case Table():
             return _long_table(block) if is_long(block) else _tables(block)
         case Figure():

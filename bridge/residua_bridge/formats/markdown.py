@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from residua_bridge.figures import file_stem
 from residua_bridge.findings import Cell, Figure, Findings, Table, VerdictText
 from residua_bridge.formats._mathematics import checked
-from residua_bridge.formats._paper import Block, Formula, Heading, Items, Paragraph, numbers, paper, with_causes
-from residua_bridge.formats._text import check_rows, is_numeric, number, pieces, sentence
+from residua_bridge.formats._paper import Block, Formula, Heading, Paragraph, numbers, paper, with_causes
+from residua_bridge.formats._text import Maths, Strong, check_rows, is_numeric, number, pieces, sentence
 
 FILE = "report.md"
 
@@ -47,8 +47,11 @@ def _cell(cell: Cell) -> str:
     """A table cell: GitHub splits rows at every bar, also inside mathematics."""
     if not isinstance(cell, str):
         return number(cell)
+    if isinstance(cell, Maths):
+        return _inline(_bars(cell))
     barless = (f"${_bars(piece)}$" if maths else piece for piece, maths in pieces(cell))
-    return text("".join(barless))
+    shown = text("".join(barless))
+    return f"**{shown}**" if isinstance(cell, Strong) and shown else shown
 
 
 def _bars(formula: str) -> str:
@@ -63,8 +66,6 @@ def _block(block: Block, label: str) -> str:
             return " ".join(filter(None, (f"**{text(block.lead)}**" if block.lead else "", text(block.text))))
         case Formula():
             return f"```math\n{checked(block.latex)}\n```"
-        case Items():
-            return "\n".join(f"- {text(item)}" for item in block.items)
         case Table():
             return "\n\n".join(filter(None, (_caption(block, label), _table(block))))
         case Figure():

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from residua_network.checks import number
@@ -13,6 +14,8 @@ class Residual(Layer):
     scale: float = 1.0
 
     def __post_init__(self) -> None:
+        if isinstance(self.layers, Layer) or not isinstance(self.layers, Sequence):
+            raise DescriptionError(f"Residual: expected a tuple of layers, got {self.layers!r}")
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
             raise DescriptionError("Residual: the branch is empty; give at least one layer")
@@ -23,7 +26,7 @@ class Residual(Layer):
 
     @property
     def takes(self) -> int | None:
-        return next((layer.takes for layer in self.layers if layer.takes is not None), None)
+        return next((size for size in (layer.takes for layer in self.layers) if size is not None), None)
 
     @property
     def branch(self) -> tuple[Layer, ...]:

@@ -38,11 +38,11 @@ def _tanh(z: Any) -> Any:
 
 
 def _positive(z: Any) -> bool:
-    """Whether z > 0; a ball around 0 is refused, since relu has no derivative there."""
+    """Whether z > 0; a ball around 0 is refused, while at 0 itself relu'(0) = 0 by convention."""
     constant = z[0] if isinstance(z, flint.arb_series) else z
     if constant > 0:
         return True
-    if constant < 0:
+    if constant <= 0:
         return False
     raise ArithmeticError(f"the sign of {constant} is not certain: the point lies on the kink")
 
@@ -116,8 +116,13 @@ def coefficient(x: Array, power: int) -> Array:
 
 def agree(a: Any, b: Any, widest: float = WIDEST) -> bool:
     """Whether two balls overlap and are both narrow enough for this to mean something."""
-    narrow = all(float(x.rad()) <= widest * max(1.0, abs(float(x))) for x in (a, b))
-    return narrow and bool(a.overlaps(b))
+    return is_narrow(a, widest) and is_narrow(b, widest) and bool(a.overlaps(b))
+
+
+def is_narrow(x: Any, widest: float = WIDEST) -> bool:
+    """Whether a ball is finite, and no wider than `widest` beside 1 or beside its middle."""
+    bound = flint.arb(widest)
+    return bool(x.is_finite()) and bool(x.rad() <= bound or x.rad() <= bound * abs(x.mid()))
 
 
 def derivative_agrees(function: str, printed: sp.Expr, seed: int = 0) -> bool:

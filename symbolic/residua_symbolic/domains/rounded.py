@@ -17,6 +17,7 @@ from residua_symbolic.domains.named import Named
 
 UNIT = {"float64": 2.0**-53, "float32": 2.0**-24}
 LIBRARY_ULPS = 8.0  # of an elementary function: vectorised ones are documented at up to 4 ulp = 8 u
+EXACT = ("identity", "relu", "step")  # functions that round nothing
 SMALLEST = 1e-300  # underflow to zero costs no more than this
 
 
@@ -117,7 +118,8 @@ class Rounded:
 
     def function(self, name: str) -> "Rounded":
         value = FUNCTIONS[name](self.value)
-        own = LIBRARY_ULPS * self.unit * (abs(value) + np.minimum(abs(self.value), 1.0))
+        ulps = 0.0 if name in EXACT else LIBRARY_ULPS
+        own = ulps * self.unit * (abs(value) + np.minimum(abs(self.value), 1.0))
         return self._result(value, STEEPEST[name](self.value) * self.error, own)
 
 

@@ -1,0 +1,54 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from residua_symbolic.domains.floats import FloatDomain
+from residua_symbolic.domains.tangents import i, j, n
+from residua_symbolic.evaluate import evaluate
+
+x, W = sp.IndexedBase("x", real=True), sp.IndexedBase("W", real=True)
+s, alpha = sp.Symbol("s"), sp.Symbol("alpha")
+VALUES: dict[str, Any] = {
+    "x": np.array([[1.0, 2.0, 4.0], [-1.0, 0.5, 3.0]]),
+    "W": np.arange(9.0).reshape(3, 3),
+    "s": np.array([[2.0], [4.0]]),
+    "alpha": 0.25,
+    "n": 3,
+}
+X, M = VALUES["x"], VALUES["W"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        (x[i] * x[j], np.einsum("bi,bj->bij", X, X)),
+        (x[i] / s, (X / np.array([[2.0], [4.0]]))[:, :, None]),
+        (x[j] - sp.Rational(1, 4), (X - 0.25)[:, None, :]),
+        (W[j, i], np.asarray(M).T),
+        (W[i, j], np.asarray(M)),
+        (alpha * x[i] ** 3, 0.25 * X[:, :, None] ** 3),
+        (x[i] ** -2, 1 / X[:, :, None] ** 2),
+        (sp.KroneckerDelta(i, j), np.eye(3)),
+        (sp.Sum(W[i, sp.Symbol("t")] * x[sp.Symbol("t")], (sp.Symbol("t"), 1, n)), (X @ np.asarray(M).T)[:, :, None]),
+        (sp.Sum(x[i], (sp.Symbol("t"), 1, n)), 3 * X[:, :, None]),
+        (sp.sqrt(2) * x[i] / sp.sqrt(sp.pi), np.sqrt(2 / np.pi) * X[:, :, None]),
+        (sp.tanh(x[i]), np.tanh(X)[:, :, None]),
+        (n * x[i], 3 * X[:, :, None]),
+    ],
+)
+def test_formulas(formula: sp.Expr, expected: object) -> None:
+    found = evaluate(formula, VALUES, (i, j), float, FloatDomain().function)
+    reference = np.asarray(expected)
+    assert np.broadcast_shapes(found.shape, reference.shape) == reference.shape
+    assert np.abs(found - reference).max() <= 8 * 2.0**-53 * np.abs(reference).max()
+
+
+def test_what_has_no_value() -> None:
+    with pytest.raises(TypeError, match="no value for"):
+        evaluate(sp.tanh(x[i]), VALUES, (i,))
+    with pytest.raises(TypeError, match="only whole exponents"):
+        evaluate(sp.sqrt(sp.Symbol("s")), VALUES, ())
+    with pytest.raises(KeyError, match="unheard"):
+        evaluate(sp.Symbol("unheard"), VALUES, ())
