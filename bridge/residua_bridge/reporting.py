@@ -11,15 +11,17 @@ from residua_bridge.formats import named
 from residua_bridge.formats._text import plain
 from residua_bridge.index import index
 from residua_bridge.progress import Display
-from residua_bridge.study import Outcome, Settings, Study, carry_out
+from residua_bridge.study import PROFILES, Outcome, Settings, Study, carry_out
 from residua_bridge.writer import ensure_writable, replace_file, write
 from residua_network import ResiduaError
+from residua_network.checks import one_of
 
 INDEX = "README.md"
 
 
 def write_all(studies: Sequence[Study], out: Path, profile: str, formats: Sequence[str]) -> list[Outcome]:
     """Run every study, write `<out>/<study>/` as each is done, then the index. Refuses bad input before computing."""
+    one_of(profile, PROFILES, "profile", "residua report")
     for name in formats:
         named(name)
     for study in studies:

@@ -23,10 +23,11 @@ X, GAMMA = sp.IndexedBase("x", real=True), sp.IndexedBase("gamma", real=True)
 class ErrorLaw(Derivation):
     """The squared relative error ‖true − approximate‖² / ‖true‖² in Frobenius norms, as a function of n (and L)."""
 
+    smallest: int  # width from which on it exists
+
     def at(self, width: int, depth: int = 1) -> float:
-        """The relative error itself, at n = width and L = depth; infinite where the true Jacobian vanishes."""
-        value = self.formula.subs({n: width, L: depth})
-        return float("inf") if value.has(sp.zoo) else float(sp.sqrt(value))
+        """The squared relative error at n = width, L = depth; infinite below the smallest width."""
+        return float(self.formula.subs({n: width, L: depth})) if width >= self.smallest else float("inf")
 
 
 @cache
@@ -45,27 +46,35 @@ def error_of_one(kind: str) -> ErrorLaw:
         "multiplied out", lambda right: bool(sp.simplify(right * true.squared_norm - dropped.squared_norm) == 0)
     )
     steps.append(Step("relative error", symbol, formula, "the quotient of the two", (quotient,)))
-    return ErrorLaw(f"Error of (1.10) for {kind} alone", symbol, formula, ("γ = 1", "ε = 0", "s > 0"), tuple(steps))
+    first = int(max(true.vanishes_at())) + 1
+    return ErrorLaw(
+        f"Error of (1.10) for {kind} alone", symbol, formula, ("γ = 1", "ε = 0", "s > 0"), tuple(steps), first
+    )
 
 
 @cache
 def error_through_depth(kind: str) -> ErrorLaw:
-    """The squared relative error of (1.11) after L times Linear(n, n) and the normaliser.
+    """The squared relative error of (1.11) after L times Linear(n, n) and the normaliser, exact at every width.
 
-    With T the true product and C that of (1.11): E⟨T, C⟩ = E‖T‖², so the error is E‖C‖²/E‖T‖² − 1.
+    With T the true product and C that of (1.11): E‖T − C‖² / E‖T‖² = E‖C‖² / E‖T‖² − 1, since E⟨T, C⟩ = E‖T‖².
     """
     spectrum = derive_spectrum(kind, eps_is_zero=True)
-    rank = next(e.multiplicity for e in spectrum.eigenvalues if e.value != 0)
-    t, c = sp.Function("t"), sp.Function("c")
+    kept = next(e.multiplicity for e in spectrum.eigenvalues if e.value != 0)  # directions that survive
+    means = n - kept - 1  # directions lost beside that of the input itself: 1 for layer, 0 for RMS normalisation
+    freedom = n - means  # degrees of freedom of s²
+    inverse = 1 / (freedom - 2)
+    start = sp.Matrix([n - 1, 1])
+    step = sp.Matrix([[n - 1, means], [1, freedom - 2]]) / kept
+    formula = _power_sum(step, start)
     l = sp.Symbol("l", integer=True, nonnegative=True)
-    gain_t, gain_c = SIGMA**2 * rank / S**2, SIGMA**2 * n / S**2
-    formula = sp.factor(n / (n - 1)) * (n / rank) ** L - 1
+    q, a, t = (sp.Function(name) for name in "qat")
     steps = (
         Step(
             "homogeneity",
             sp.Sum(sp.Function("J")(i, j) * X[j], (j, 1, n)),
             sp.Integer(0),
-            "the output does not change when x is scaled (Euler): the normaliser's Jacobian annihilates W h",
+            "the output does not change when x is scaled (Euler): J annihilates W h; J is symmetric, so no column of T "
+            "has a part along the next input h",
             (Proof(AT_SIZES, lambda right: _annihilates(kind, right)),),
         ),
         Step(
@@ -79,37 +88,82 @@ def error_through_depth(kind: str) -> ErrorLaw:
             "second moments",
             sp.Symbol("E") * sp.Symbol("N_AWB"),
             SIGMA**2 * sp.Symbol("N_A") * sp.Symbol("N_B"),
-            "expected squared norm of A W B for independent entries of W with variance σ²; N is the squared norm",
+            "expected squared norm of A W B, entries of W independent with variance σ²; used for the part of W that "
+            "meets no h, which is independent of W h and so of s",
             (Proof("2 × 2 and 3 × 3, every second moment put in", _second_moments),),
+        ),
+        Step(
+            "inverse moment",
+            sp.Symbol("E") * (SIGMA / S) ** 2,
+            inverse,
+            f"n s²/(σ² h²) is chi-square with {freedom} degrees of freedom, and h² = n from the second layer on",
+            (Proof("integrated over the chi-square density", lambda right: _inverse_moment(right, freedom)),),
         ),
         Step(
             "true product",
             t(l + 1),
-            gain_t * t(l),
-            "second moments with A = J; J W T = J W (I − h hᵀ/|h|²) T, where W meets no h and is independent of s; "
-            "t(0) = n − 1 is the squared norm of I − h hᵀ/|h|²",
-            (_gain(t(l), spectrum.squared_norm, "J"),),
+            kept * inverse * t(l),
+            "t = E‖T‖²: second moments with A = J; t(0) = n − 1, since J W meets no h",
+            (_gain(t(l), spectrum.squared_norm * S**2 * inverse, "J"),),
         ),
         Step(
-            "(1.11)",
-            c(l + 1),
-            gain_c * c(l),
-            "second moments with A = I/s, and |W h|² at its mean n σ² |h|²; c(0) = n is the squared norm of I",
-            (_gain(c(l), _kept_norm(kind), "the Jacobian with constant statistics"),),
+            "(1.11), beside h",
+            q(l + 1),
+            ((n - 1) * q(l) + means * a(l)) * inverse,
+            "q: expected squared norm of the part of C beside h; the mean of W h, where it is dropped, feeds it from a",
+        ),
+        Step(
+            "(1.11), along h",
+            a(l + 1),
+            a(l) + q(l) * inverse,
+            "a: that of the part along h, which (1.11) carries on unchanged: W h / s is the next h up to its mean",
         ),
         Step(
             "relative error",
             sp.Symbol("e") ** 2,
             formula,
-            "c(L)/t(L) − 1: the σ²/s² cancel",
-            (Proof("both recursions iterated for L = 1…8", lambda right: _iterates(right, gain_t, gain_c)),),
+            "(q(L) + a(L)) / t(L) − 1 from q(0) = n − 1, a(0) = 1: powers of the 2 × 2 matrix of the recursions",
+            (
+                Proof(
+                    "the three recursions iterated for L = 0…6", lambda right: _iterates(right, kept, means, freedom)
+                ),
+                Proof(
+                    "every L: a linear recurrence, by its characteristic polynomial", lambda right: _recurs(right, step)
+                ),
+            ),
         ),
     )
     assumptions = (
-        "entries of W independent, mean 0, equal variance, normally distributed; no bias; γ = 1, β = 0, ε = 0",
-        "ratio of expectations; |W h|² is replaced by its mean, which costs a relative 1/n",
+        "W square, entries independent, normal, mean 0, equal variance; no bias; γ = 1, β = 0, ε = 0; h ≠ 0",
+        f"ratio of expectations over the weights; E‖T‖² is finite for n > {_smallest(freedom)}",
     )
-    return ErrorLaw(f"Error of (1.11) after L layers, {kind}", sp.Symbol("e") ** 2, formula, assumptions, steps)
+    title = f"Error of (1.11) after L layers, {kind}"
+    return ErrorLaw(title, sp.Symbol("e") ** 2, formula, assumptions, steps, _smallest(freedom) + 1)
+
+
+def _smallest(freedom: sp.Expr) -> int:
+    """The largest n at which E[1/s²] does not exist."""
+    return int(sp.solve(freedom - 2, n)[0])
+
+
+def _power_sum(step: sp.Matrix, start: sp.Matrix) -> sp.Expr:
+    """(1 1) · stepᴸ · start / start[0] − 1 in closed form."""
+    total = sp.Integer(0)
+    for value, _, vectors in step.eigenvects():
+        (vector,) = vectors
+        left = next(w for mu, _, ws in step.T.eigenvects() for w in ws if sp.simplify(mu - value) == 0)
+        weight = (left.T * start)[0] / (left.T * vector)[0]
+        total += sp.radsimp(sp.simplify(weight * (vector[0] + vector[1]) / start[0])) * sp.factor(value) ** L
+    return sp.simplify(total) - 1 if total.is_number else total - 1
+
+
+def _inverse_moment(right: sp.Expr, freedom: sp.Expr) -> bool:
+    """E[1/χ²] over the density x^(k/2−1) e^(−x/2) / (2^(k/2) Γ(k/2)), k = `freedom` > 2."""
+    x, k = sp.Symbol("x", positive=True), sp.Symbol("k", positive=True)
+    shifted = k + 2  # so that the integral converges for every k > 0
+    density = x ** (shifted / 2 - 1) * sp.exp(-x / 2) / (2 ** (shifted / 2) * sp.gamma(shifted / 2))
+    moment = sp.gammasimp(sp.integrate(density / x, (x, 0, sp.oo)))
+    return bool(sp.simplify(moment.subs(k, freedom - 2) - right) == 0)
 
 
 def _checks(derivation: Derivation, stated: Any) -> Any:
@@ -121,15 +175,9 @@ def _checks(derivation: Derivation, stated: Any) -> Any:
 
 
 def _gain(value: sp.Expr, norm: sp.Expr, what: str) -> Proof:
-    """The factor of a recursion is σ² times a squared norm that was derived."""
-    by = f"σ² times the derived squared norm of {what}"
-    return Proof(by, lambda right: bool(sp.simplify(right - SIGMA**2 * norm * value) == 0))
-
-
-def _kept_norm(kind: str) -> sp.Expr:
-    """Squared norm of the Jacobian with constant statistics, γ = 1: a multiple of the identity."""
-    (term,) = _plain(derive_layer(kind, CONSTANT_STATISTICS).operator).terms
-    return n * term.left**2
+    """The factor of a recursion is a squared norm that was derived, times E[σ²/s²]."""
+    by = f"the derived squared norm of {what}, times the inverse moment"
+    return Proof(by, lambda right: bool(sp.simplify(right - norm * value) == 0))
 
 
 def _plain(operator: Operator) -> Operator:
@@ -181,10 +229,26 @@ def _second_moments(right: sp.Expr) -> bool:
     return True
 
 
-def _iterates(right: sp.Expr, gain_t: sp.Expr, gain_c: sp.Expr) -> bool:
-    t, c = n - 1, sp.sympify(n)
-    for depth in range(1, 9):
-        t, c = gain_t * t, gain_c * c
-        if sp.simplify(c / t - 1 - right.subs(L, depth)) != 0:
+def _iterates(right: sp.Expr, kept: sp.Expr, means: sp.Expr, freedom: sp.Expr) -> bool:
+    q, a, t = n - 1, sp.Integer(1), n - 1
+    for depth in range(7):
+        if sp.simplify((q + a) / t - 1 - right.subs(L, depth)) != 0:
             return False
+        q, a, t = ((n - 1) * q + means * a) / (freedom - 2), a + q / (freedom - 2), kept * t / (freedom - 2)
     return True
+
+
+def _recurs(right: sp.Expr, step: sp.Matrix) -> bool:
+    """f(L + 2) = trace · f(L + 1) − det · f(L) for f = e² + 1 (Cayley and Hamilton); two values then fix all."""
+    f = right + 1
+    start = sp.Matrix([n - 1, 1])
+    for depth in (0, 1):
+        if sp.simplify(f.subs(L, depth) - sum(step**depth * start) / (n - 1)) != 0:
+            return False
+    return all(sp.simplify(base**2 - step.trace() * base + step.det()) == 0 for base in _bases(f))
+
+
+def _bases(f: sp.Expr) -> list[sp.Expr]:
+    """The numbers whose L-th power occurs; 1 for a constant term."""
+    found = [power.base for power in f.atoms(sp.Pow) if power.exp.has(L)]
+    return [*found, sp.Integer(1)] if any(not term.has(L) for term in sp.Add.make_args(f)) else found

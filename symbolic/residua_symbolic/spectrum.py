@@ -42,7 +42,7 @@ class Spectrum(Derivation):
         return sp.simplify(sp.Add(*(e.multiplicity * e.value**2 for e in self.eigenvalues)))
 
     def vanishes_at(self) -> sp.Set:
-        """All n (from the smallest for which the spectrum is stated) at which every eigenvalue is zero."""
+        """All n, from the smallest for which the spectrum is stated, at which no eigenvalue but zero occurs."""
         nonzero = [e for e in self.eigenvalues if e.value != 0]
         stated = sp.Range(_rank(self.eigenvalues), sp.oo)
         sets = [sp.Intersection(stated, sp.FiniteSet(*sp.solve(e.multiplicity, n))) for e in nonzero]
@@ -77,11 +77,32 @@ def derive_spectrum(kind: str, eps_is_zero: bool = False, part: str = "jacobian"
     formula = sp.Tuple(*(sp.Tuple(e.value, e.multiplicity) for e in eigenvalues))
     proof = Proof(f"{AT_SIZES}: annihilating polynomial and traces", _annihilated(kind, plain, eps_is_zero))
     reason = f"eigenvalues of a I + U Vᵀ: a, and a + eig(Vᵀ U), {len(rank_one)} of them (Sylvester)"
-    steps.append(Step("eigenvalues", sp.Symbol("Lambda"), formula, reason, (proof,)))
+    reduced = sp.eye(len(rank_one)) * a + gram
+    every_n = Proof(
+        "every n: characteristic polynomial of a I + Vᵀ U, and a for the rest",
+        lambda right: _characteristic(right, a, reduced, eps_is_zero),
+    )
+    steps.append(Step("eigenvalues", sp.Symbol("Lambda"), formula, reason, (proof, every_n)))
     symbol = sp.Symbol("Lambda")
     assumptions = (f"γ = 1, n ≥ {len(rank_one)}", "ε = 0, variance > 0" if eps_is_zero else "s > 0")
     title = f"Spectrum of {kind}" + (", what constant statistics drop" if part != "jacobian" else "")
     return Spectrum(title + (", ε = 0" if eps_is_zero else ""), symbol, formula, assumptions, tuple(steps), eigenvalues)
+
+
+def _characteristic(formula: sp.Tuple, a: sp.Expr, reduced: sp.Matrix, eps_is_zero: bool) -> bool:
+    """Whether the eigenvalues are a, n − r times, and those of the r × r matrix a I + Vᵀ U, with multiplicities."""
+    unknown = sp.Dummy("lambda")
+    expected = (sp.eye(reduced.rows) * unknown - reduced).det()
+    if eps_is_zero:
+        expected = expected.subs(EPS, 0)
+    claimed = sp.Integer(1)
+    for value, times in formula:
+        left = sp.simplify(times - (n - reduced.rows)) if sp.simplify(value - a) == 0 else times
+        if not (left.is_Integer and left >= 0):
+            return False
+        claimed *= (unknown - value) ** left
+    total = sp.Add(*(times for _, times in formula))
+    return bool(sp.simplify(total - n) == 0 and sp.simplify(sp.expand(claimed - expected)) == 0)
 
 
 def _dropped(kind: str) -> Operator:

@@ -46,6 +46,8 @@ def wrong_entries(right: sp.Expr) -> list[sp.Expr]:
     if len(terms) > 1:
         candidates += [right - term for term in terms]
         candidates += [right - 2 * term for term in terms]
+    candidates.append(right + 1 - sp.KroneckerDelta(i, j))  # wrong off the diagonal alone
+    candidates += [right.subs(n, 2), right.subs(n, 5)]  # right at one size alone
     return [c for c in candidates if not _same(c, right)]
 
 

@@ -32,7 +32,7 @@ def test_planted_faults_are_refused(net: Network, assume: str | None) -> None:
     step.check()
     wrong = wrong_matrices(J.formula, letters(net), {})
     assert len(wrong) >= 5
-    for right in wrong[:: max(1, len(wrong) // 15)]:
+    for right in wrong[:: max(1, len(wrong) // 10)]:
         refuses(step, right)
     refuses_in_place(J, step, wrong[0])
 

@@ -30,8 +30,9 @@ def everything() -> list[str]:
         for assume in ASSUMPTIONS
     ]
     texts = []
-    for derivation in (*derivations, *spectra, *nets):
+    for derivation in (*derivations, *spectra):
         texts += [derivation.latex(), *(step.latex() for step in derivation.steps)]
+    texts += [net.latex() for net in nets]
     texts += [d.latex() for net in nets if (d := net.dropped) is not None]
     return texts
 
@@ -54,14 +55,7 @@ def problems(text: str) -> list[str]:
         found.append("double script")
     if re.search(r"[+-]\s*[+-]", text):
         found.append("two signs")
-    if (
-        not text.isascii()
-        or "$" in text
-        or re.search(r"residua\d", text)
-        or "Lambda(" in text
-        or "_{}" in text
-        or re.search(r"(?<!\^)\*", text)
-    ):
+    if not text.isascii() or re.search(r"\$|residua\d|Lambda\(|_\{\}|(?<!\^)\*", text):
         found.append("stray characters")
     return found
 

@@ -171,11 +171,16 @@ class ExactDomain(Named):
         return result
 
     def is_zero(self, q: Fraction) -> bool:
-        """Whether q vanishes, given the relations s² = radicand; newest root first."""
-        p = q.numerator
+        """Whether q vanishes, given the relations s² = radicand. Raises ZeroDivisionError for a quotient by zero."""
+        if self._remainder(q.denominator) == 0:
+            raise ZeroDivisionError("the denominator vanishes by the relations")
+        return bool(self._remainder(q.numerator) == 0)
+
+    def _remainder(self, p: Any) -> Any:
+        """`p` modulo the relations, newest root first, up to a factor that does not vanish."""
         for name, radicand in reversed(self._roots):
             p = self._modulo(p, name, radicand)
-        return bool(p == 0)
+        return p
 
     def _modulo(self, p: Any, name: str, radicand: Fraction) -> Any:
         place = self._position[name]

@@ -125,6 +125,9 @@ def vanishes(e: sp.Expr) -> bool:
     """
     delta = sp.Dummy("delta")
     e = reduced(e)
+    foreign = [a for a in e.atoms(sp.KroneckerDelta) if set(a.args) != {i, j}]
+    if foreign:
+        raise ValueError(f"only δ_ij is understood, got {foreign[0]}")
     e = sp.expand(e.replace(lambda a: isinstance(a, sp.KroneckerDelta), lambda a: delta))
     off = e.subs(delta, 0)
     on = sp.expand(e.subs(delta, 1) - off).xreplace({j: i})

@@ -1,0 +1,58 @@
+"""From prediction, measurement and error bars to a word: row by row of the batch, so that no row hides another."""
+
+from typing import Any
+
+import numpy as np
+
+from residua_bridge.verdict import Floats, Verdict
+
+TOO_WIDE = 1e-2  # a bar of more than one percent of what is predicted decides nothing
+
+
+def judge(
+    within: bool, predicted: Floats, measured: Floats, error: Floats, scale: Any, dtype: str
+) -> tuple[Verdict, str]:
+    """The word, and the reason for it; the first axis counts the rows.
+
+    `scale`, a number or one a row, is what a bar is measured by where both sides are zero within it. Values on the
+    predicted side that are not finite in `dtype` leave the question open; on the measured side alone they differ.
+    """
+    if not fits(predicted, dtype).all():
+        return Verdict.INCONCLUSIVE, f"the prediction overflows {dtype}; smaller weights or fewer layers would tell"
+    if not np.isfinite(measured).all():
+        return Verdict.DIFFER, "the measurement is not finite where the prediction is"
+    if not within:
+        return Verdict.DIFFER, "the difference exceeds its error bar"
+    bars = row_norms(error)
+    sizes = np.maximum(row_norms(predicted), row_norms(measured))
+    vanishing = sizes <= bars
+    sizes = np.where(vanishing, np.broadcast_to(scale, sizes.shape), sizes)
+    wide = ~(bars <= TOO_WIDE * sizes)
+    if wide.any():
+        row = int(np.argmax(wide))
+        words = f"in row {row} the error bar is {bars[row]:.1e} beside {sizes[row]:.1e}"
+        return Verdict.INCONCLUSIVE, f"{words}; float64, fewer layers or more samples would tell"
+    if vanishing.any():
+        return Verdict.AGREE, "both are zero within rounding" + ("" if vanishing.all() else ", in some rows")
+    return Verdict.AGREE, "the difference lies within rounding"
+
+
+def entries_within(difference: Floats, bound: Floats) -> bool:
+    """Whether every entry lies within its bound; NaN does not."""
+    return bool(np.all(abs(difference) <= bound))
+
+
+def rows_within(difference: Floats, error: Floats) -> bool:
+    """Whether the norm of every row lies within that of its error; NaN does not."""
+    return entries_within(row_norms(difference), row_norms(error))
+
+
+def row_norms(values: Floats) -> Floats:
+    """Norm of each item along the first axis; shape (rows,)."""
+    norms: Floats = np.linalg.norm(values.reshape(len(values), -1), axis=1)
+    return norms
+
+
+def fits(values: Floats, dtype: str) -> Any:
+    """Which values are finite in the dtype of the measurement; NaN is not."""
+    return abs(values) <= np.finfo(dtype).max
