@@ -14,6 +14,7 @@ from residua_numeric.derivatives import to_float64
 from residua_numeric.measure import inputs_of
 from residua_symbolic import NetworkJacobian, Prediction, jacobian
 from residua_symbolic.layer import CONSTANT_STATISTICS
+from residua_symbolic.prediction import RESOLUTION
 from residua_symbolic.rounding import product, spread
 from residua_symbolic.weights import Weights
 
@@ -69,7 +70,8 @@ def _pair(prediction: Prediction, measurement: Measurement, exact: Prediction | 
     error = prediction.error + sampling + (0.0 if exact is None else exact.error)
     sizes = {"rounding": prediction.error, "sampling": sampling, "approximation": approximation}
     within = entries_within(difference, error)
-    verdict, reason = judge(within, prediction.values, measurement.values, error, prediction.scale, measurement.dtype)
+    sides = prediction.values, measurement.values, error
+    verdict, reason = judge(within, *sides, prediction.scale, measurement.dtype, prediction.resolution)
     return Discrepancy(
         quantity=prediction.quantity,
         predicted=prediction.values,
@@ -95,7 +97,8 @@ def _model(J: NetworkJacobian, model: torch.nn.Module, x: Any, weights: Weights 
     dropped = np.zeros_like(predicted) if J.dropped is None else J.dropped.evaluate(weights, point)
     difference, error = measured - predicted, _rounding(J, weights, point, dtype)
     within = rows_within(difference, error)
-    verdict, reason = judge(within, predicted, measured, error, _scale(J, weights, point), dtype)
+    scale = _scale(J, weights, point)
+    verdict, reason = judge(within, predicted, measured, error, scale, dtype, RESOLUTION)
     rows = tuple(judged(J, found, weights, dtype, put_back=True))
     if J.assume is not None and within:  # the model may do what the assumption says
         as_assumed = tuple(judged(J, found, weights, dtype, put_back=False))

@@ -6,16 +6,15 @@ import numpy as np
 
 from residua_bridge.verdict import Floats, Verdict
 
-TOO_WIDE = 1e-2  # a bar of more than one percent of what is predicted decides nothing
-
 
 def judge(
-    within: bool, predicted: Floats, measured: Floats, error: Floats, scale: Any, dtype: str
+    within: bool, predicted: Floats, measured: Floats, error: Floats, scale: Any, dtype: str, resolution: float
 ) -> tuple[Verdict, str]:
     """The word, and the reason for it; the first axis counts the rows.
 
-    `scale`, a number or one a row, is what a bar is measured by where both sides are zero within it. Values on the
-    predicted side that are not finite in `dtype` leave the question open; on the measured side alone they differ.
+    A bar of more than `resolution` times the values decides nothing. `scale`, a number or one a row, is what a bar is
+    measured by where both sides are zero within it. Values on the predicted side that are not finite in `dtype` leave
+    the question open; on the measured side alone they differ.
     """
     if not fits(predicted, dtype).all():
         return Verdict.INCONCLUSIVE, f"the prediction overflows {dtype}; smaller weights or fewer layers would tell"
@@ -27,7 +26,7 @@ def judge(
     sizes = np.maximum(row_norms(predicted), row_norms(measured))
     vanishing = sizes <= bars
     sizes = np.where(vanishing, np.broadcast_to(scale, sizes.shape), sizes)
-    wide = ~(bars <= TOO_WIDE * sizes)
+    wide = ~(bars <= resolution * sizes)
     if wide.any():
         row = int(np.argmax(wide))
         words = f"in row {row} the error bar is {bars[row]:.1e} beside {sizes[row]:.1e}"

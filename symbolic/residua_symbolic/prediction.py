@@ -11,6 +11,7 @@ from residua_symbolic.domains.rounded import UNIT
 from residua_symbolic.jacobian import NetworkJacobian
 from residua_symbolic.weights import Floats, Weights, checked_rows
 
+RESOLUTION = 1e-2  # a bar of more than one percent of what is predicted decides nothing
 QUANTITIES = ("jacobian", "gradient norms", "singular values")
 
 
@@ -19,6 +20,7 @@ class Prediction:
     """`values` in float64 and `error`, what rounding on both sides may make of them, entry by entry.
 
     `scale`: size of the terms that cancel in a prediction which vanishes; an error bar is judged by it there.
+    `resolution`: the largest error bar, relative to the values, with which a comparison still decides something.
     """
 
     quantity: str
@@ -26,6 +28,7 @@ class Prediction:
     error: Floats
     scope: Mapping[str, str | int]
     scale: float = 0.0
+    resolution: float = RESOLUTION
 
 
 def predict(

@@ -11,6 +11,7 @@ import torch
 from residua_bridge.experiments import fault_table, spectra
 from residua_bridge.experiments.counterexample import SmallestCounterexample, both, smallest
 from residua_bridge.experiments.error_ladder import ErrorLadder, Family, law_in_width
+from residua_bridge.experiments.error_law import ErrorLawOnEnsembles, LawFamily
 from residua_bridge.experiments.fault_table import FaultTable
 from residua_bridge.experiments.gradients import GradientNorms
 from residua_bridge.experiments.spectra import Spectra
@@ -96,25 +97,28 @@ def test_the_error_of_one_normaliser_is_the_closed_formula() -> None:
     assert all(d.explained for d in finding.discrepancies)
 
 
-@pytest.mark.parametrize(("kind", "layer"), [("layernorm", LayerNorm), ("rmsnorm", RMSNorm)])
-def test_the_law_through_depth_meets_random_networks(kind: str, layer: Any) -> None:
-    """Asymptotic in the width: at 64 and three layers within three standard errors plus 2/n."""
-    from residua_numeric import build, measure, weights_of
-    from residua_symbolic import jacobian
-    from residua_symbolic.layer import CONSTANT_STATISTICS
+def _laws(law: Any = error_through_depth) -> ErrorLawOnEnsembles:
+    families = (LawFamily("RMSNorm", partial(law, "rmsnorm"), partial(normalised, RMSNorm)),)
+    return ErrorLawOnEnsembles("law", "t", (), families, ((8, 1), (8, 2)), By(400, 400))
 
-    width, depth, squares = 64, 3, []
-    net = normalised(layer, width, depth)
-    for seed in range(12):
-        model = build(net, seed=seed, init=1.0)
-        x = np.random.default_rng(seed).normal(size=(2, width))
-        true = measure(model, "jacobian", x).values
-        claimed = jacobian(net, assume=CONSTANT_STATISTICS).evaluate(weights_of(model), x)
-        squares.append(((true - claimed) ** 2).sum() / (true**2).sum())
-    law = error_through_depth(kind).at(width, depth) ** 2
-    bar = 3 * np.std(squares, ddof=1) / np.sqrt(len(squares)) + 2 / width * law
-    assert abs(np.mean(squares) - law) < bar
-    assert abs(np.mean(squares) - error_of_one(kind).at(width) ** 2 * depth) > bar  # errors do not simply add
+
+def test_the_law_through_depth_meets_ensembles() -> None:
+    (verdict,) = _laws().run(SETTINGS).section.verdicts
+    assert (verdict.verdict, verdict.explained) == ("agree", True)
+
+
+def test_a_law_off_by_a_half_is_refused_by_ensembles() -> None:
+    def off(kind: str) -> Any:
+        true = error_through_depth(kind)
+        return replace(true, formula=true.formula * 1.5)
+
+    (verdict,) = _laws(off).run(SETTINGS).section.verdicts
+    assert (verdict.verdict, verdict.explained) == ("differ", False)
+
+
+def test_too_few_networks_decide_nothing() -> None:
+    (verdict,) = replace(_laws(), networks=By(12, 12)).run(SETTINGS).section.verdicts
+    assert verdict.verdict == "inconclusive"
 
 
 def test_gradient_norms_agree_and_those_of_the_document_do_not() -> None:

@@ -67,7 +67,7 @@ class SmallestCounterexample:
     def _row(self, kind: str, size: int) -> tuple[Any, ...]:
         found = smallest(kind, size, self.largest_entry)
         if found is None:
-            return kind, size, "none", "–", "–", "–"
+            return kind, size, "none in this range", "–", "–", "–"
         x, s, claimed, true = found
         shown = [f"${latex(sp.Matrix(m.tolist()))}$" for m in (claimed, true)]
         return kind, size, f"$({', '.join(str(entry) for entry in x)})$", str(s), *shown

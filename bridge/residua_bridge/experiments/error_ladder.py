@@ -27,7 +27,7 @@ class Family:
 
     label: str
     network: Callable[[int], Network]
-    law: Callable[[int], float] | None = None  # the relative error as a closed formula in the size
+    law: Callable[[int], float] | None = None  # the relative error as an exact formula in the size
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,6 @@ def _norm(J: Any) -> Any:
     return np.linalg.norm(J, axis=(1, 2))
 
 
-def law_in_width(law: Callable[[], ErrorLaw], depth: int = 1) -> Callable[[int], float]:
-    """A derived law as a function of the width."""
-    return lambda width: law().at(width, depth)
-
-
-def law_in_depth(law: Callable[[], ErrorLaw], width: int) -> Callable[[int], float]:
-    """A derived law as a function of the depth."""
-    return lambda depth: law().at(width, depth)
+def law_in_width(law: Callable[[], ErrorLaw]) -> Callable[[int], float]:
+    """A derived law as a function of the width: the relative error, not its square."""
+    return lambda width: float(np.sqrt(law().at(width)))

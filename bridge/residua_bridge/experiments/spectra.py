@@ -70,7 +70,10 @@ class Spectra:
                 largest = float(abs(measure(model, "jacobian", x).values).max())
                 rows.append((kind, f"$n={size}$", largest))
         columns = ("normaliser", "the Jacobian vanishes at", "largest entry measured there")
-        caption = "All n at which every eigenvalue is zero; γ = 1, ε = 0, float64."
+        caption = (
+            "All n from the smallest for which the spectrum is stated at which no eigenvalue but zero occurs; γ = 1, "
+            "ε = 0, float64. Layer normalisation of a single feature has s = 0 for ε = 0, and is constant for ε > 0."
+        )
         return Table("Where the true Jacobian vanishes", columns, tuple(rows), caption)
 
 
