@@ -147,14 +147,19 @@ def _smallest(freedom: sp.Expr) -> int:
 
 
 def _power_sum(step: sp.Matrix, start: sp.Matrix) -> sp.Expr:
-    """(1 1) · stepᴸ · start / start[0] − 1 in closed form."""
+    """(1 1) · stepᴸ · start / start[0] − 1 in closed form, by the eigenvectors of the matrix."""
     total = sp.Integer(0)
-    for value, _, vectors in step.eigenvects():
-        (vector,) = vectors
-        left = next(w for mu, _, ws in step.T.eigenvects() for w in ws if sp.simplify(mu - value) == 0)
-        weight = (left.T * start)[0] / (left.T * vector)[0]
-        total += sp.radsimp(sp.simplify(weight * (vector[0] + vector[1]) / start[0])) * sp.factor(value) ** L
-    return sp.simplify(total) - 1 if total.is_number else total - 1
+    left = {sp.simplify(value): vectors[0] for value, _, vectors in step.T.eigenvects()}
+    for value, _, (vector,) in step.eigenvects():
+        covector = left[sp.simplify(value)]
+        weight = (covector.T * start)[0] / (covector.T * vector)[0] * (vector[0] + vector[1]) / start[0]
+        total += _in_parts(weight) * _in_parts(value) ** L
+    return total - 1
+
+
+def _in_parts(e: sp.Expr) -> sp.Expr:
+    """`e`, a quotient of polynomials in n with square roots in it, as a sum of simple fractions."""
+    return sp.apart(sp.cancel(sp.radsimp(sp.simplify(e)), n, extension=True), n, extension=True)
 
 
 def _inverse_moment(right: sp.Expr, freedom: sp.Expr) -> bool:

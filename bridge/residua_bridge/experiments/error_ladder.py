@@ -60,16 +60,14 @@ class ErrorLadder:
         return Finding(section, found)
 
     def _table(self, points: "list[_Point]", seeds: int) -> Table:
-        columns = (
-            "network",
-            self.axis,
-            "closed formula",
-            "predicted",
-            "measured",
-            "spread",
-            "largest unexplained / bar",
+        """The column of the formula only where there is one."""
+        with_law = any(family.law is not None for family in self.families)
+        head: tuple[str, ...] = ("network", self.axis, *(("formula",) if with_law else ()))
+        columns = (*head, "predicted", "measured", "spread", "largest unexplained / bar")
+        rows = tuple(
+            (p.family.label, p.size, *((p.law,) if with_law else ()), p.predicted, p.measured, p.spread, p.worst)
+            for p in points
         )
-        rows = tuple((p.family.label, p.size, p.law, p.predicted, p.measured, p.spread, p.worst) for p in points)
         caption = (
             f"Relative error of (1.11), median over {seeds} seeds × {BATCH} inputs; spread: median absolute deviation. "
             "Predicted: from the dropped term at the weights of each model. The last column is the largest remainder "
@@ -83,7 +81,7 @@ class ErrorLadder:
             mine = [p for p in points if p.family is family]
             x = tuple(float(p.size) for p in mine)
             if family.law is not None:
-                label = f"{family.label}: closed formula"
+                label = f"{family.label}: formula"
                 curves.append(Curve(label, "other", x, tuple(float(p.law) for p in mine)))
             curves.append(Curve(f"{family.label}: predicted", "predicted", x, tuple(p.predicted for p in mine)))
             spread = tuple(p.spread for p in mine)

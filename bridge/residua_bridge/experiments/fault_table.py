@@ -42,7 +42,8 @@ class FaultTable:
         columns = ("fault", "kind", "planted at, one at a time", "found at", "what differs", "difference / bound")
         caption = (
             f"{len(planted)} plantings of {len(FAULTS)} faults in one network. The last column is the smallest, over "
-            "the plantings, of what differs in units of its bound: how far each fault was from going unnoticed."
+            "the plantings, of what differs in units of its bound: how far each fault was from going unnoticed; inf: "
+            "nothing rounds there."
         )
         section = Section(self.title, (*self.prose, words), tables=(Table("Faults", columns, rows, caption),))
         return Finding(section, tuple(d for _, _, d in planted))
@@ -82,9 +83,10 @@ def _row(fault: Fault, planted: list[tuple[str, Discrepancy]]) -> tuple[str | fl
     """One fault: where it was planted, and where each planting was found."""
     rows = [next(row for row in d.rows if row.layer == name) for name, d in planted]
     found = [", ".join(d.suspects) or "–" for _, d in planted]
+    each = "each there" if found == [name for name, _ in planted] else ", ".join(found)
     kinds = sorted({row.fault or "–" for row in rows})
     places = ", ".join(name for name, _ in planted)
-    return fault.name, fault.kind, places, ", ".join(found), "; ".join(kinds), min(map(_excess, rows))
+    return fault.name, fault.kind, places, each, "; ".join(kinds), min(map(_excess, rows))
 
 
 def _excess(row: Row) -> float:

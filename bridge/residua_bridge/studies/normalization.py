@@ -72,7 +72,12 @@ def all_kinds() -> Network:
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     """Read off the tables: nothing here is a number that was typed in."""
     tables = [table for section in sections for table in section.tables]
-    ladder = {(row[0], row[1]): row for table in tables if table.title == "Relative error" for row in table.rows}
+    ladder = {
+        (row[0], row[1]): dict(zip(table.columns, row, strict=True))
+        for table in tables
+        if table.title == "Relative error"
+        for row in table.rows
+    }
     alone, deepest = ladder["LayerNorm alone", 64], ladder[f"LayerNorm, width {WIDTH}", DEPTH]
     laws = [row for table in tables if table.title == "The law of the error" for row in table.rows]
     off = max(float(row[6]) for row in laws)
@@ -86,8 +91,8 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
         "do, and the derivative of the statistics removes whole directions from the gradient: the mean and the input's "
         "own direction for layer normalisation, the input's own direction for RMS normalisation. In every comparison "
         "above (1.10) and (1.11) differ from the measured Jacobian, and the dropped projector, derived, accounts for it.",
-        f"One normaliser of width 64: relative error {percent(float(alone[4]))} measured, {percent(float(alone[2]))} by "
-        f"the formula. {DEPTH} layers (W, then layer normalisation) of width {WIDTH}: {percent(float(deepest[4]))} "
+        f"One normaliser of width 64: relative error {percent(float(alone['measured']))} measured, {percent(float(alone['formula']))} by "
+        f"the formula. {DEPTH} layers (W, then layer normalisation) of width {WIDTH}: {percent(float(deepest['measured']))} "
         f"measured, median. The exact law of the mean squares through depth was met within {off:.1f} standard errors.",
         f"With ε = 0 the true Jacobian vanishes, and (1.10) does not: {where}. No gradient passes there at all.",
         f"Along the trainings shown (one seed each, eight test images) the relative error of (1.11) lies between "
@@ -135,7 +140,7 @@ STUDY = Study(
                 "$J_{ij} = \\partial y_i / \\partial x_j$ and a layer as $y = W x$, the Jacobian of a linear layer is its "
                 "matrix, and that of several is their product, the last layer on the left. The document's "
                 "$W_l$ is the transpose of that Jacobian; in its layout the product runs from the left in the order of "
-                "the layers, so (1.7) and (1.8) are consistent with (1.6) as they stand.",
+                "the layers, so (1.7) and (1.8) are consistent with (1.6) as they stand. With a vector g, its (1.10) is then $W_l\\,\\mathrm{diag}(g_l)/\\sigma_l$, and ours its transpose.",
             ),
             (partial(derive_layer, "linear"), lambda: jacobian(plain(4))),
         ),
