@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from residua_network import Layer
+from residua_network import Layer, ShapeError
 from residua_symbolic.domains.floats import FloatDomain
 from residua_symbolic.factors import derivation_of, operator_of
 from residua_symbolic.layers import apply
@@ -122,10 +122,24 @@ def _node(
         return y, Block(name, layer.scale, chain)  # type: ignore[attr-defined]
     o = domain()
     y, values = layer_values(o, layer, x, {p: weights[f"{name}.{p}"] for p in layer.shapes})
+    _refuse_zero_scale(layer, name, x, o.names.get("s"))
     derivation = derivation_of(layer, assume)
     lost = derivation.dropped
     dropped = operator_at(o, layer, lost, values) if lost is not None and lost.terms else None
     return y, Leaf(name, operator_at(o, layer, derivation.operator, values), dropped)
+
+
+def _refuse_zero_scale(layer: Layer, name: str, x: Any, s: Any) -> None:
+    """Raises ShapeError where a normaliser with ε = 0 meets a row without spread, up to the rounding of its mean: the
+    Jacobian does not exist."""
+    if getattr(layer, "eps", None) != 0.0 or not isinstance(s, np.ndarray):
+        return
+    rounding = x.shape[-1] * np.finfo(np.float64).eps * np.max(np.abs(x), axis=-1)
+    without = s[..., 0] <= rounding
+    if without.any():
+        row = int(np.argmax(without))
+        what = f"{layer!r} at {name!r} expects a row whose variance (RMSNorm: mean square) is not zero, since ε = 0"
+        raise ShapeError(f"{what}; got row {row} with s = {float(s[row, 0]):.1e}")
 
 
 def layer_values(o: Any, layer: Layer, x: Any, parameters: Mapping[str, Floats]) -> tuple[Any, dict[str, Any]]:

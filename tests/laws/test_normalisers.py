@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from oracles.samples import Floats, alone, assert_close, rows, weights_of
-from residua_network import Activation, Layer, LayerNorm, Linear, Network, Residual, RMSNorm
+from residua_network import Activation, Layer, LayerNorm, Linear, Network, Residual, RMSNorm, ShapeError
 from residua_symbolic import derive_layer, jacobian, predict
 from residua_symbolic.layer import CONSTANT_STATISTICS
 
@@ -105,24 +105,21 @@ def test_every_row_is_its_own(layer: Layer) -> None:
 
 @pytest.mark.parametrize("layer", [LayerNorm(3, eps=0.0), RMSNorm(3, eps=0.0)])
 @pytest.mark.parametrize("quantity", ["jacobian", "gradient norms", "singular values"])
-def test_no_variance_and_no_eps_is_not_finite(layer: Layer, quantity: str) -> None:
-    """0/0 has no value. The result says so, and no comparison passes it; the other rows stay as they are."""
-    net = Network((layer, Linear(3, 2)))
-    weights, x = weights_of(net), np.zeros((2, 3))
-    x[1] = [1.0, -2.0, 0.5]
-    prediction = predict(jacobian(net), weights, x, quantity)
-    assert not np.isfinite(prediction.values[0]).all()
-    assert not np.isfinite(prediction.error[0]).all()
-    assert not (np.abs(prediction.values[0] - prediction.values[0]) <= prediction.error[0]).all()
-    assert_close(prediction.values[1:], predict(jacobian(net), weights, x[1:], quantity).values)
+@pytest.mark.parametrize("assume", [None, CONSTANT_STATISTICS])
+def test_no_variance_and_no_eps_is_refused(layer: Layer, quantity: str, assume: str | None) -> None:
+    """0/0 has no value; the message names the layer and the row."""
+    net = Network((Residual((layer, Linear(3, 3))), Linear(3, 2)))
+    weights, x = weights_of(net), np.array([[1.0, -2.0, 0.5], [0.0, 0.0, 0.0]])
+    with pytest.raises(ShapeError, match=r"eps=0.0\) at '0.branch.0' expects .* got row 1 with s = 0"):
+        predict(jacobian(net, assume=assume), weights, x, quantity)
+    assert np.isfinite(predict(jacobian(net, assume=assume), weights, x[:1], quantity).values).all()
 
 
-def test_no_variance_under_constant_statistics_is_not_finite_either() -> None:
+def test_a_variance_of_rounding_alone_is_none() -> None:
     net = Network((LayerNorm(3, eps=0.0),))
-    J = jacobian(net, assume=CONSTANT_STATISTICS)
-    assert J.dropped is not None
-    assert not np.isfinite(J.evaluate(weights_of(net), np.zeros((1, 3)))).any(axis=None, where=np.eye(3, dtype=bool))
-    assert not np.isfinite(J.dropped.evaluate(weights_of(net), np.zeros((1, 3)))).any()
+    with pytest.raises(ShapeError, match="got row 0"):
+        jacobian(net).evaluate(weights_of(net), np.full((1, 3), 0.1))
+    assert np.isfinite(jacobian(net).evaluate(weights_of(net), np.array([[0.1, 0.1, 0.1 + 1e-9]]))).all()
 
 
 @pytest.mark.parametrize("layer", [LayerNorm(3), RMSNorm(3)])
