@@ -12,7 +12,7 @@ from residua_symbolic.evaluate import evaluate
 from residua_symbolic.layer import CONSTANT_STATISTICS, derive_layer
 from residua_symbolic.operator import Operator, Term
 from residua_symbolic.referee import AT_SIZES, SIZES, exact_values
-from residua_symbolic.spectrum import derive_spectrum
+from residua_symbolic.spectrum import Spectrum, derive_spectrum
 
 L = sp.Symbol("L", integer=True, positive=True)
 SIGMA, S = sp.Symbol("sigma", positive=True), sp.Symbol("s", positive=True)
@@ -52,6 +52,31 @@ def error_of_one(kind: str) -> ErrorLaw:
     )
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """What the law of a normaliser depends on, as functions of n."""
+
+    kept: sp.Expr  # directions that survive
+    means: sp.Expr  # directions lost beside that of the input itself: 1 for layer, 0 for RMS normalisation
+    freedom: sp.Expr  # degrees of freedom of s²
+
+    @classmethod
+    def of(cls, spectrum: Spectrum) -> "_Counts":
+        """Read off the spectrum at ε = 0."""
+        kept = next(e.multiplicity for e in spectrum.eigenvalues if e.value != 0)
+        return cls(kept, n - kept - 1, kept + 1)
+
+    @property
+    def inverse(self) -> sp.Expr:
+        """E[σ²/s²] for n s²/(σ² h²) chi-square with that freedom, h² = n."""
+        return 1 / (self.freedom - 2)
+
+    @property
+    def step(self) -> sp.Matrix:
+        """The two recursions of (1.11) beside that of the true product: (q, a) in units of t."""
+        return sp.Matrix([[n - 1, self.means], [1, self.freedom - 2]]) / self.kept
+
+
 @cache
 def error_through_depth(kind: str) -> ErrorLaw:
     """The squared relative error of (1.11) after L times Linear(n, n) and the normaliser, exact at every width.
@@ -59,16 +84,35 @@ def error_through_depth(kind: str) -> ErrorLaw:
     With T the true product and C that of (1.11): E‖T − C‖² / E‖T‖² = E‖C‖² / E‖T‖² − 1, since E⟨T, C⟩ = E‖T‖².
     """
     spectrum = derive_spectrum(kind, eps_is_zero=True)
-    kept = next(e.multiplicity for e in spectrum.eigenvalues if e.value != 0)  # directions that survive
-    means = n - kept - 1  # directions lost beside that of the input itself: 1 for layer, 0 for RMS normalisation
-    freedom = n - means  # degrees of freedom of s²
-    inverse = 1 / (freedom - 2)
-    start = sp.Matrix([n - 1, 1])
-    step = sp.Matrix([[n - 1, means], [1, freedom - 2]]) / kept
-    formula = _power_sum(step, start)
-    l = sp.Symbol("l", integer=True, nonnegative=True)
-    q, a, t = (sp.Function(name) for name in "qat")
-    steps = (
+    counts = _Counts.of(spectrum)
+    formula = _power_sum(counts.step, sp.Matrix([n - 1, 1]))
+    result = Step(
+        "relative error",
+        sp.Symbol("e") ** 2,
+        formula,
+        "(q(L) + a(L)) / t(L) − 1 from q(0) = n − 1, a(0) = 1: powers of the 2 × 2 matrix of the recursions",
+        (
+            Proof("the recursions iterated for L = 0…6", lambda right: _iterates(right, counts)),
+            Proof("every L: first values and characteristic polynomial", lambda right: _recurs(right, counts.step)),
+        ),
+    )
+    assumptions = (
+        "W square, entries independent, normal, mean 0, equal variance; no bias; γ = 1, β = 0, ε = 0; h ≠ 0",
+        f"ratio of expectations over the weights; E‖T‖² is finite for n > {_smallest(counts.freedom)}",
+    )
+    return ErrorLaw(
+        f"Error of (1.11) after L layers, {kind}",
+        sp.Symbol("e") ** 2,
+        formula,
+        assumptions,
+        (*_premises(kind, spectrum, counts), *_recursions(spectrum, counts), result),
+        _smallest(counts.freedom) + 1,
+    )
+
+
+def _premises(kind: str, spectrum: Spectrum, counts: _Counts) -> tuple[Step, ...]:
+    """What the normaliser annihilates, its spectrum, and the two moments that the recursions use."""
+    return (
         Step(
             "homogeneity",
             sp.Sum(sp.Function("J")(i, j) * X[j], (j, 1, n)),
@@ -95,50 +139,38 @@ def error_through_depth(kind: str) -> ErrorLaw:
         Step(
             "inverse moment",
             sp.Symbol("E") * (SIGMA / S) ** 2,
-            inverse,
-            f"n s²/(σ² h²) is chi-square with {freedom} degrees of freedom, and h² = n from the second layer on",
-            (Proof("integrated over the chi-square density", lambda right: _inverse_moment(right, freedom)),),
+            counts.inverse,
+            f"n s²/(σ² h²) is chi-square with {counts.freedom} degrees of freedom, and h² = n from the second layer on",
+            (Proof("integrated over the chi-square density", lambda right: _inverse_moment(right, counts.freedom)),),
         ),
+    )
+
+
+def _recursions(spectrum: Spectrum, counts: _Counts) -> tuple[Step, ...]:
+    """One layer more: of the true product, and of the two parts of that of (1.11)."""
+    l = sp.Symbol("l", integer=True, nonnegative=True)
+    q, a, t = (sp.Function(name) for name in "qat")
+    return (
         Step(
             "true product",
             t(l + 1),
-            kept * inverse * t(l),
+            counts.kept * counts.inverse * t(l),
             "t = E‖T‖²: second moments with A = J; t(0) = n − 1, since J W meets no h",
-            (_gain(t(l), spectrum.squared_norm * S**2 * inverse, "J"),),
+            (_gain(t(l), spectrum.squared_norm * S**2 * counts.inverse, "J"),),
         ),
         Step(
             "(1.11), beside h",
             q(l + 1),
-            ((n - 1) * q(l) + means * a(l)) * inverse,
+            ((n - 1) * q(l) + counts.means * a(l)) * counts.inverse,
             "q: expected squared norm of the part of C beside h; the mean of W h, where it is dropped, feeds it from a",
         ),
         Step(
             "(1.11), along h",
             a(l + 1),
-            a(l) + q(l) * inverse,
+            a(l) + q(l) * counts.inverse,
             "a: that of the part along h, which (1.11) carries on unchanged: W h / s is the next h up to its mean",
         ),
-        Step(
-            "relative error",
-            sp.Symbol("e") ** 2,
-            formula,
-            "(q(L) + a(L)) / t(L) − 1 from q(0) = n − 1, a(0) = 1: powers of the 2 × 2 matrix of the recursions",
-            (
-                Proof(
-                    "the three recursions iterated for L = 0…6", lambda right: _iterates(right, kept, means, freedom)
-                ),
-                Proof(
-                    "every L: a linear recurrence, by its characteristic polynomial", lambda right: _recurs(right, step)
-                ),
-            ),
-        ),
     )
-    assumptions = (
-        "W square, entries independent, normal, mean 0, equal variance; no bias; γ = 1, β = 0, ε = 0; h ≠ 0",
-        f"ratio of expectations over the weights; E‖T‖² is finite for n > {_smallest(freedom)}",
-    )
-    title = f"Error of (1.11) after L layers, {kind}"
-    return ErrorLaw(title, sp.Symbol("e") ** 2, formula, assumptions, steps, _smallest(freedom) + 1)
 
 
 def _smallest(freedom: sp.Expr) -> int:
@@ -234,12 +266,16 @@ def _second_moments(right: sp.Expr) -> bool:
     return True
 
 
-def _iterates(right: sp.Expr, kept: sp.Expr, means: sp.Expr, freedom: sp.Expr) -> bool:
+def _iterates(right: sp.Expr, counts: _Counts) -> bool:
     q, a, t = n - 1, sp.Integer(1), n - 1
     for depth in range(7):
         if sp.simplify((q + a) / t - 1 - right.subs(L, depth)) != 0:
             return False
-        q, a, t = ((n - 1) * q + means * a) / (freedom - 2), a + q / (freedom - 2), kept * t / (freedom - 2)
+        q, a, t = (
+            ((n - 1) * q + counts.means * a) * counts.inverse,
+            a + q * counts.inverse,
+            counts.kept * t * counts.inverse,
+        )
     return True
 
 
