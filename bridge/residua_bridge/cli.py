@@ -76,21 +76,28 @@ def main() -> None:
 
 def _status(arguments: list[str]) -> int:
     try:
-        return int(typer.main.get_command(app).main(arguments, prog_name="residua", standalone_mode=False) or DONE)
+        status = int(typer.main.get_command(app).main(arguments, prog_name="residua", standalone_mode=False) or DONE)
+        return status if status != INTERRUPTED else _interrupted()
     except ResiduaError as error:
         return _complain(str(error))
-    except typer.Exit as error:
-        return int(error.exit_code)
+    except typer.Exit as error:  # typer turns an interruption into this one
+        return int(error.exit_code) if error.exit_code != INTERRUPTED else _interrupted()
     except (typer.Abort, KeyboardInterrupt):
-        typer.echo("residua: interrupted; what is written is complete", err=True)
-        return INTERRUPTED
+        return _interrupted()
     except BrokenPipeError:
         return DONE
+    except OSError as error:
+        return _complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
     except Exception as error:
         message = getattr(error, "format_message", None)  # what is wrong with the words of the call
         if message is None:
             raise
         return _complain(f"{message()} See residua --help.")
+
+
+def _interrupted() -> int:
+    typer.echo("residua: interrupted; what is written is complete", err=True)
+    return INTERRUPTED
 
 
 def _complain(message: Any) -> int:

@@ -68,7 +68,7 @@ class Experiment(Protocol):
         """Compute it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A question and a claim, the experiments, what would refute the claim; `conclusion` is drawn from what they find.
 
@@ -82,6 +82,9 @@ class Study:
     refuted_by: str
     experiments: tuple[Experiment, ...]
     conclusion: Callable[[Sequence[Section]], tuple[str, ...]] = field(default=lambda sections: ())
+
+    def __repr__(self) -> str:
+        return f"<study {self.name!r}: {self.title}>"
 
 
 @dataclass(frozen=True)

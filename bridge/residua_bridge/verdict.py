@@ -58,7 +58,7 @@ class Row:
     fault: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Discrepancy:
     """A prediction and a measurement of one quantity: by how much they differ, the causes, and the verdict.
 
@@ -88,6 +88,9 @@ class Discrepancy:
     def __str__(self) -> str:
         scope = ", ".join(f"{name} {value}" for name, value in self.scope.items())
         return f"{self.quantity}: {self.verdict}{'' if self.explained else ', unexplained'} ({self.reason}; {scope})"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
 
     def _repr_markdown_(self) -> str:
         from residua_bridge.rendering import render

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import reprlib
 from collections.abc import Iterable
 
 from residua_network.errors import DescriptionError
@@ -48,6 +49,7 @@ def one_of(value: object, names: Iterable[str], what: str, where: str) -> str:
 def unknown(what: str, value: object, known: Iterable[str]) -> str:
     """The words for a name that is not known, with the nearest one that is."""
     names = list(known)
+    shown = " ".join(reprlib.repr(value).split())  # one line, whatever it was
     near = difflib.get_close_matches(str(value), names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {what} {value!r}; {hint}known: {', '.join(names)}"
+    return f"unknown {what} {shown}; {hint}known: {', '.join(names)}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from residua_numeric.snapshot import Snapshot
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """The history of one training.
 
@@ -25,3 +25,8 @@ class Run:
     last: Snapshot
     stopped: str
     seconds: float
+
+    def __repr__(self) -> str:
+        last = f"last loss {self.losses[-1]:.3g}" if self.losses else "no step"
+        stopped = f", {self.stopped}" if self.stopped else ""
+        return f"<Run: {self.task}, {self.last.step} of {self.steps} steps, {last}{stopped}>"

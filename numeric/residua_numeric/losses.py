@@ -12,7 +12,7 @@ from residua_network.checks import one_of
 from residua_numeric.arrays import Array
 from residua_numeric.describe import describe
 from residua_numeric.errors import TaskError
-from residua_numeric.modules import DTYPES, dtype_name, input_width
+from residua_numeric.modules import DTYPES, dtype_name, input_width, torch_model
 from residua_numeric.state import undisturbed
 from residua_numeric.tasks import Task
 
@@ -24,6 +24,7 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 def loss_of(model: nn.Module, task: Task, part: str = "train") -> float:
     """The task's loss over a whole part, "train" or "test", in eval mode. Raises TaskError where there is none."""
+    torch_model(model, "loss_of")
     x, y = tensors(model, *_part(task, part, "loss_of"))
     fitting(model, task, "loss_of")
     with undisturbed(model), torch.no_grad():
@@ -32,6 +33,7 @@ def loss_of(model: nn.Module, task: Task, part: str = "train") -> float:
 
 def accuracy(model: nn.Module, task: Task, part: str = "test") -> float:
     """Share of the part's points whose class has the largest output. Raises TaskError unless the task has classes."""
+    torch_model(model, "accuracy")
     if task.loss != "cross entropy":
         raise TaskError(f'accuracy: task "{task.name}" has the loss {task.loss}; only classes can be right or wrong')
     x, y = tensors(model, *_part(task, part, "accuracy"))

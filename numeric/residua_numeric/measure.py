@@ -13,7 +13,7 @@ from residua_network.checks import one_of
 from residua_numeric.arrays import rows
 from residua_numeric.capture import capture
 from residua_numeric.derivatives import forward, jacobian_rows, norms, singular_values, to_float64
-from residua_numeric.modules import DTYPES, dtype_name, input_width
+from residua_numeric.modules import DTYPES, dtype_name, input_width, torch_model
 from residua_numeric.state import undisturbed
 
 
@@ -40,6 +40,7 @@ def measure(model: nn.Module, quantity: str, x: object, *, cotangent: object = N
     layer; cotangent (batch, outputs), ones if not given. Measured in eval mode; modes, buffers and gradients stay as
     they are. Results that are not finite are handed back. Raises ShapeError for x or a cotangent that does not fit.
     """
+    torch_model(model, "measure")
     one_of(quantity, QUANTITIES, "quantity", "measure")
     if cotangent is not None and quantity != "gradient norms":
         raise DescriptionError(f'measure: a cotangent goes with "gradient norms" only, not with "{quantity}"')

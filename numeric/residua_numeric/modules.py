@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from residua_network import DescriptionError, ShapeError
+from residua_network import DescriptionError, Network, ShapeError
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -43,6 +43,14 @@ def _walk(sequence: nn.Sequential, prefix: str) -> Iterator[tuple[str, nn.Module
         branch = branch_of(module)
         if branch is not None:
             yield from _walk(branch, f"{prefix}{k}.branch.")
+
+
+def torch_model(model: object, where: str) -> nn.Module:
+    """`model` if it is a torch module; DescriptionError with a hint where it is not."""
+    if isinstance(model, nn.Module):
+        return model
+    hint = "; build(net) makes one of a description" if isinstance(model, Network) else ""
+    raise DescriptionError(f"{where}: expected a torch model, got {type(model).__name__}{hint}")
 
 
 def dtype_name(model: nn.Module) -> str:

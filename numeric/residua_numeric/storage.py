@@ -28,6 +28,7 @@ def save(what: nn.Module | Snapshot, path: str | Path) -> None:
 
     Raises SnapshotError when weights are not finite or the place cannot be written.
     """
+    _checked_path(path, "save")
     snapshot = what if isinstance(what, Snapshot) else snapshot_of(what)
     for name, array in snapshot.weights.items():
         if not np.isfinite(array).all():
@@ -35,8 +36,14 @@ def save(what: nn.Module | Snapshot, path: str | Path) -> None:
     _replace(Path(os.path.realpath(path)), _to_bytes(snapshot))
 
 
+def _checked_path(path: object, where: str) -> None:
+    if not isinstance(path, str | os.PathLike):
+        raise SnapshotError(f"{where}: expected a path, got {path!r}")
+
+
 def load(path: str | Path) -> Snapshot:
     """The Snapshot that `save` wrote. Raises SnapshotError for a file that is missing, foreign, cut off or altered."""
+    _checked_path(path, "load")
     try:
         data = Path(path).read_bytes()
     except OSError as error:

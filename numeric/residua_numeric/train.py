@@ -13,7 +13,7 @@ from residua_numeric.descent import OPTIMISERS, Descent
 from residua_numeric.errors import TaskError
 from residua_numeric.history import Run
 from residua_numeric.losses import fitting
-from residua_numeric.modules import DTYPES, dtype_name
+from residua_numeric.modules import DTYPES, dtype_name, torch_model
 from residua_numeric.progress import Bar
 from residua_numeric.snapshot import snapshot_of
 from residua_numeric.state import global_seed, mode, on_threads
@@ -60,6 +60,7 @@ def train(
 def _check(
     model: nn.Module, task: Task, steps: object, optimiser: object, rate: object, batch: object, threads: object
 ) -> None:
+    torch_model(model, "train")
     if not isinstance(task, Task):
         raise TaskError(f"train: expected a Task, got {task!r}")
     whole(steps, "steps", "train", least=0)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from residua_numeric.modules import modules_of
+from residua_numeric.modules import dtype_name, modules_of, torch_model
 
 if TYPE_CHECKING:
     from residua_numeric.snapshot import Snapshot
@@ -41,9 +41,14 @@ def tensors_of(model: nn.Module) -> dict[str, Tensor]:
 
 def weights_of(what: "nn.Module | Snapshot") -> dict[str, NDArray[np.float64]]:
     """{name as in the description: float64 array}: exact copies, which later changes of the model do not reach."""
-    if not isinstance(what, nn.Module):
-        return {name: np.array(array, dtype=np.float64) for name, array in what.weights.items()}
-    return {name: np.array(t.detach().numpy(), dtype=np.float64) for name, t in tensors_of(what).items()}
+    kept = getattr(what, "weights", None)
+    if isinstance(kept, Mapping):  # a Snapshot
+        return {name: np.array(array, dtype=np.float64) for name, array in kept.items()}
+    dtype_name(torch_model(what, "weights_of"))  # refuses dtypes and devices that numpy does not read
+    return {
+        name: np.array(t.detach().numpy(), dtype=np.float64)
+        for name, t in tensors_of(torch_model(what, "weights_of")).items()
+    }
 
 
 def put(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

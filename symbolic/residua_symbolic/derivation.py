@@ -54,7 +54,7 @@ class Step:
         return f"$\\displaystyle {self.latex()}$"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """An exact result, what it assumes, and the steps that lead to it."""
 
@@ -63,6 +63,9 @@ class Derivation:
     formula: sp.Basic
     assumptions: tuple[str, ...]
     steps: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        return f"<{self.title}: {len(self.steps)} steps, {self.latex()}>"
 
     def check(self) -> None:
         """Prove every step. Raises ProofError at the first that fails."""

@@ -52,7 +52,7 @@ class Dropped:
         return f"$\\displaystyle {self.latex()}$"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NetworkJacobian(Derivation):
     """d(output of layer `stop`) / d(input of layer `start`), one factor a layer or block, output-most first."""
 

@@ -22,7 +22,7 @@ m = sp.Symbol("m", integer=True, positive=True)  # outputs, where they are not a
 CONSTANT_STATISTICS = "constant statistics"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerDerivation(Derivation):
     """The Jacobian of a kind. `formula` is its matrix form, `components` the index form J[i, j]."""
 

@@ -19,7 +19,7 @@ SIGMA, S = sp.Symbol("sigma", positive=True), sp.Symbol("s", positive=True)
 X, GAMMA = sp.IndexedBase("x", real=True), sp.IndexedBase("gamma", real=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ErrorLaw(Derivation):
     """The squared relative error ‖true − approximate‖² / ‖true‖² in Frobenius norms, as a function of n (and L)."""
 
@@ -162,13 +162,16 @@ def _recursions(spectrum: Spectrum, counts: _Counts) -> tuple[Step, ...]:
             "(1.11), beside h",
             q(l + 1),
             ((n - 1) * q(l) + counts.means * a(l)) * counts.inverse,
-            "q: expected squared norm of the part of C beside h; the mean of W h, where it is dropped, feeds it from a",
+            "q: expected squared norm of the part of C beside h"
+            + ("; the mean of W h feeds it from a" if counts.means else "")
+            + " (argued, met by the ensembles; no machine proof)",
         ),
         Step(
             "(1.11), along h",
             a(l + 1),
             a(l) + q(l) * counts.inverse,
-            "a: that of the part along h, which (1.11) carries on unchanged: W h / s is the next h up to its mean",
+            "a: that of the part along h, which (1.11) carries on unchanged: W h / s is the next h up to its mean "
+            "(argued, met by the ensembles; no machine proof)",
         ),
     )
 

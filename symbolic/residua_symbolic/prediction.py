@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from residua_network import ResiduaError
 from residua_network.checks import one_of
 from residua_symbolic import rounding
 from residua_symbolic.domains.rounded import UNIT
@@ -44,6 +45,8 @@ def predict(
     "jacobian" (batch, outputs, inputs); "singular values" of it (batch, min), descending; "gradient norms"
     (batch, layers) for a cotangent (batch, outputs), ones if not given.
     """
+    if not isinstance(J, NetworkJacobian):
+        raise ResiduaError(f"predict expects a Jacobian, got {type(J).__name__}; jacobian(net) derives one")
     one_of(quantity, QUANTITIES, "quantity", "predict")
     one_of(dtype, UNIT, "dtype", "predict")
     x = checked_rows(x, "x", J.network.inputs)

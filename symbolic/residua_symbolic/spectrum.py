@@ -30,7 +30,7 @@ class Eigenvalue:
     multiplicity: sp.Expr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Spectrum(Derivation):
     """All eigenvalues of a symmetric operator of rank-one terms beside a multiple of the identity."""
 

@@ -66,7 +66,7 @@ def test_a_report_says_everything(name: str) -> None:
     comma = ",{}" if name == "latex" else ","
     words = ["Question", "Claim", "What would refute it", "Verdicts in short", "Assumptions", "matrix form: Read off"]
     words += ["polynomial identity over free generators", "Scope of every row", "approximation", "unexplained"]
-    words += ["inconclusive, unexplained, NOT as expected (agree)".replace(",", comma), "Conclusion"]
+    words += ["inconclusive, unexplained, NOT as expected (agree)".replace(",", comma), "The answer"]
     words += ["Where the numbers come from", "numpy 2.4", FORMULA]
     page = named(name).render(findings())
     assert [word for word in words if word not in page] == []

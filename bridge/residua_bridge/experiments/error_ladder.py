@@ -69,8 +69,8 @@ class ErrorLadder:
             for p in points
         )
         caption = (
-            f"Relative error of (1.11), median over {seeds} seeds × {BATCH} inputs; spread: median absolute deviation. "
-            "Predicted: from the dropped term at the weights of each model. The last column is the largest remainder "
+            f"Relative error of {self.claim}, median over {seeds} seeds × {BATCH} inputs; spread: median absolute "
+            "deviation. Predicted: from the dropped term at the weights of each model. The last column is the largest remainder "
             "after the dropped term is put back, in units of what rounding may do: below 1 it is explained."
         )
         return Table("Relative error", columns, rows, caption)

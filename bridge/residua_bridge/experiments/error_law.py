@@ -92,7 +92,7 @@ class ErrorLawOnEnsembles:
                 values, errors = tuple(r.value for r in mine), tuple(r.error for r in mine)
                 curves.append(Curve(f"{label}: measured", "measured", tuple(map(float, depths)), values, errors))
         caption = "Squared relative error of (1.11) against depth: the exact law, and ensembles with standard errors."
-        return Figure(self.name, self.title, "layers", QUANTITY, tuple(curves), caption=caption)
+        return Figure(self.name, self.title, "layers", "squared relative error", tuple(curves), caption=caption)
 
 
 @dataclass(frozen=True)

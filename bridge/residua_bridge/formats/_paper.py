@@ -52,15 +52,15 @@ def paper(findings: Findings) -> Iterator[Block]:
     yield Paragraph(findings.question, "Question.")
     yield Paragraph(findings.claim, "Claim.")
     yield Paragraph(findings.refuted_by, "What would refute it.")
+    if findings.conclusion:
+        yield Heading("The answer")
+        yield from map(Paragraph, findings.conclusion)
     if findings.verdicts:
         yield Heading("Verdicts in short")
         yield summary(findings)
         yield Paragraph(_LEGEND, "How to read verdicts.", small=True)
     for section in findings.sections:
         yield from _section(section)
-    if findings.conclusion:
-        yield Heading("Conclusion")
-        yield from map(Paragraph, findings.conclusion)
     if findings.provenance:
         yield Heading("Where the numbers come from")
         yield Paragraph(sentence("; ".join(f"{what}: {value}" for what, value in findings.provenance.items())))

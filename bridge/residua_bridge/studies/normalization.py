@@ -19,6 +19,7 @@ from residua_network import Activation, Dropout, Layer, LayerNorm, Linear, Netwo
 from residua_symbolic import derive_layer, jacobian
 from residua_symbolic.layer import CONSTANT_STATISTICS
 from residua_symbolic.overstatement import error_of_one, error_through_depth
+from residua_symbolic.printing import latex
 
 DEPTH = 20
 WIDTH = 32
@@ -34,9 +35,9 @@ def normaliser(kind: type[LayerNorm] | type[RMSNorm], width: int) -> Network:
     return Network((kind(width, eps=0.0),))
 
 
-def normalised(kind: type[LayerNorm] | type[RMSNorm], width: int, depth: int) -> Network:
+def normalised(kind: type[LayerNorm] | type[RMSNorm], width: int, depth: int, affine: bool = False) -> Network:
     """(1.9): Norm(W h), `depth` times."""
-    return Network((Linear(width, width, bias=False), kind(width, eps=0.0)) * depth)
+    return Network((Linear(width, width, bias=False), kind(width, eps=0.0, affine=affine)) * depth)
 
 
 def deep(kind: type[LayerNorm] | type[RMSNorm], depth: int) -> Network:
@@ -86,7 +87,10 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     vanishing = [row for table in tables if table.title == "Where the true Jacobian vanishes" for row in table.rows]
     where = "; ".join(f"{row[0]} at {row[1]}" for row in vanishing)
     planted = [row for table in tables if table.title == "Faults" for row in table.rows]
+    right = [latex(derive_layer(kind).formula) for kind in ("layernorm", "rmsnorm")]
     return (
+        f"No. The Jacobian of Norm(W h) is ${right[0]}\\,W$ for layer normalisation and ${right[1]}\\,W$ for RMS "
+        "normalisation (in 003's layout the transpose), and the product through depth multiplies these.",
         "(1.10) is the Jacobian that normalisation would have if mean and variance did not depend on its input. They "
         "do, and the derivative of the statistics removes whole directions from the gradient: the mean and the input's "
         "own direction for layer normalisation, the input's own direction for RMS normalisation. In every comparison "
@@ -150,9 +154,13 @@ STUDY = Study(
                 "Only the forward map is typed in. Every value that it names becomes a step, with its derivative; each "
                 "step is proved twice more, by routes that share no rule of differentiation with the derivation. "
                 "$\\hat{x}$ is the normalised input, $s = \\sqrt{\\mathrm{variance} + \\varepsilon}$ (for RMS: of the "
-                "mean square), $\\gamma$ is what 003 calls g.",
+                "mean square), $\\gamma$ is what 003 calls g. The last derivation is what (1.11) should be: the product through twenty layers of Norm(W h), each factor the right (1.10), output-most first.",
             ),
-            (partial(derive_layer, "layernorm"), partial(derive_layer, "rmsnorm")),
+            (
+                partial(derive_layer, "layernorm"),
+                partial(derive_layer, "rmsnorm"),
+                lambda: jacobian(normalised(LayerNorm, WIDTH, DEPTH, affine=True)),
+            ),
         ),
         Derivations(
             "What (1.10) drops",
