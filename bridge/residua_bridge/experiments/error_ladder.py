@@ -70,8 +70,9 @@ class ErrorLadder:
         )
         caption = (
             f"Relative error of {self.claim}, median over {seeds} seeds × {BATCH} inputs; spread: median absolute "
-            "deviation. Predicted: from the dropped term at the weights of each model. The last column is the largest remainder "
-            "after the dropped term is put back, in units of what rounding may do: below 1 it is explained."
+            "deviation. Predicted: from the dropped term at the weights of each model, which both sides share. "
+            "The last column is the largest remainder after the dropped term is put back, in units of what "
+            "rounding may do: below 1 it is explained."
         )
         return Table("Relative error", columns, rows, caption)
 

@@ -87,14 +87,17 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     vanishing = [row for table in tables if table.title == "Where the true Jacobian vanishes" for row in table.rows]
     where = "; ".join(f"{row[0]} at {row[1]}" for row in vanishing)
     planted = [row for table in tables if table.title == "Faults" for row in table.rows]
+    claimed = [v for section in sections for v in section.verdicts if v.statement.startswith(("(1.10)", "(1.11)"))]
+    answer = "No" if all(v.verdict == "differ" and v.explained for v in claimed) else "Not as plainly as we expected"
     right = [latex(derive_layer(kind).formula) for kind in ("layernorm", "rmsnorm")]
     return (
-        f"No. The Jacobian of Norm(W h) is ${right[0]}\\,W$ for layer normalisation and ${right[1]}\\,W$ for RMS "
+        f"{answer}. The Jacobian of Norm(W h) is ${right[0]}\\,W$ for layer normalisation and ${right[1]}\\,W$ for RMS "
         "normalisation (in 003's layout the transpose), and the product through depth multiplies these.",
         "(1.10) is the Jacobian that normalisation would have if mean and variance did not depend on its input. They "
         "do, and the derivative of the statistics removes whole directions from the gradient: the mean and the input's "
-        "own direction for layer normalisation, the input's own direction for RMS normalisation. In every comparison "
-        "above (1.10) and (1.11) differ from the measured Jacobian, and the dropped projector, derived, accounts for it.",
+        "own direction for layer normalisation, the input's own direction for RMS normalisation. ",
+        f"Of {len(claimed)} verdicts on (1.10) and (1.11) below, {sum(v.verdict == 'differ' for v in claimed)} say that they differ "
+        f"from the measured Jacobian; in {sum(v.explained for v in claimed)} of them the dropped projector, derived, accounts for it.",
         f"One normaliser of width 64: relative error {percent(float(alone['measured']))} measured, {percent(float(alone['formula']))} by "
         f"the formula. {DEPTH} layers (W, then layer normalisation) of width {WIDTH}: {percent(float(deepest['measured']))} "
         f"measured, median. The exact law of the mean squares through depth was met within {off:.1f} standard errors.",
