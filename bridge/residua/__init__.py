@@ -5,12 +5,13 @@ from typing import Any
 
 _HOME = {
     "residua_network": (
-        "Activation", "Dropout", "Layer", "LayerNorm", "Linear", "Network", "RMSNorm", "Residual", "ResiduaError",
+        "Activation", "BatchNorm", "Dropout", "Layer", "LayerNorm", "Linear", "Network", "RMSNorm", "Residual",
+        "ResiduaError",
     ),
-    "residua_symbolic": ("Prediction", "derive_layer", "derive_spectrum", "jacobian", "predict"),
+    "residua_symbolic": ("Enclosure", "Paths", "Prediction", "derive_layer", "derive_spectrum", "jacobian", "predict"),
     "residua_numeric": (
-        "Measurement", "Run", "Snapshot", "Task", "accuracy", "build", "describe", "load", "loss_of", "measure", "save",
-        "train", "weights_of",
+        "Measurement", "Run", "Snapshot", "Task", "accuracy", "build", "collect_statistics", "describe", "load",
+        "loss_of", "measure", "save", "train", "weights_of",
     ),
     "residua_bridge.compare": ("compare",),
     "residua_bridge.rendering": ("render",),

@@ -9,7 +9,7 @@ from residua_bridge.judgement import entries_within, judge, row_norms, rows_with
 from residua_bridge.layerwise import all_finite, judged, measured_product, same_layers, unchained
 from residua_bridge.verdict import Discrepancy, Floats, Uncertain, Verdict
 from residua_network import ResiduaError
-from residua_numeric import Measurement, measure_layers, weights_of
+from residua_numeric import Measurement, measure_layers, modules_of, statistics_of, weights_of
 from residua_numeric.derivatives import to_float64
 from residua_numeric.measure import inputs_of
 from residua_symbolic import NetworkJacobian, Prediction, jacobian
@@ -29,13 +29,16 @@ def compare(
     *,
     weights: Weights | None = None,
     exact: Prediction | None = None,
+    bits: int | None = None,
 ) -> Discrepancy:
     """Set a derived Jacobian against a torch model at x of shape (batch, inputs), or any prediction against any
     measurement of the same quantity.
 
     With a Jacobian: every layer's output and Jacobian at the input that the model itself feeds it, and the product
     from `start` to `stop`. `weights` predicts with weights other than the model's; `exact` is the same prediction
-    without its assumption, from which the size of the approximation follows. Raises ResiduaError where the two do not
+    without its assumption, from which the size of the approximation follows; `bits` evaluates the formula in ball
+    arithmetic of that precision, so that its own rounding is known (small networks). Batch norms of the model use the
+    statistics that the description states; modes and buffers are restored. Raises ResiduaError where the two do not
     fit.
     """
     if isinstance(prediction, Prediction) and isinstance(measured, Measurement):
@@ -47,7 +50,7 @@ def compare(
                 "compare: a Jacobian and a model are compared at inputs; give x of shape (batch, inputs)"
             )
         with np.errstate(all="ignore"):
-            return _model(prediction, measured, x, weights)
+            return _model(prediction, measured, x, weights, bits)
     raise ResiduaError(
         "compare expects (a Jacobian, a torch model, x) or (a Prediction, a Measurement), "
         f"got ({type(prediction).__name__}, {type(measured).__name__})"
@@ -86,16 +89,25 @@ def _pair(prediction: Prediction, measurement: Measurement, exact: Prediction | 
     )
 
 
-def _model(J: NetworkJacobian, model: torch.nn.Module, x: Any, weights: Weights | None) -> Discrepancy:
+def _model(
+    J: NetworkJacobian, model: torch.nn.Module, x: Any, weights: Weights | None, bits: int | None
+) -> Discrepancy:
     point = to_float64(inputs_of(model, x, "compare"))  # the input as the model sees it
-    found = measure_layers(model, x)
+    present = modules_of(model)  # a layer that is not there is reported below
+    statistics = {name: word for name, word in statistics_of(J.network).items() if name in present}
+    found = measure_layers(model, x, statistics)
     same_layers(J, model, found)
     if weights is None:
         weights = weights_of(model)
     dtype = next(iter(found.values())).dtype
     predicted, measured = J.evaluate(weights, point), measured_product(J, model, x, found)
+    certified, radius = {}, np.zeros(())
+    if bits is not None:
+        enclosure = J.enclose(weights, point, bits)
+        certified = {"rounding of the formula, certified": _norm(enclosure.distance(predicted))}
+        predicted, radius = enclosure.middle, enclosure.radius
     dropped = np.zeros_like(predicted) if J.dropped is None else J.dropped.evaluate(weights, point)
-    difference, error = measured - predicted, _rounding(J, weights, point, dtype)
+    difference, error = measured - predicted, radius + _rounding(J, weights, point, dtype)
     within = rows_within(difference, error)
     scale = _scale(J, weights, point)
     verdict, reason = judge(within, predicted, measured, error, scale, dtype, RESOLUTION)
@@ -105,6 +117,8 @@ def _model(J: NetworkJacobian, model: torch.nn.Module, x: Any, weights: Weights 
         rows = rows if any(row.fault for row in as_assumed) else as_assumed
     blame = _blame([row.layer for row in rows if row.fault], unchained(J, model, found, point))
     explained = not blame and (within or rows_within(difference - dropped, error))
+    if bits is not None and verdict is Verdict.INCONCLUSIVE and _norm(radius) > _norm(error) / 2:
+        reason = f"{bits} bits leave {np.max(radius):.1e} open; more bits would tell"
     if blame:
         verdict, reason = Verdict.DIFFER, blame
     elif verdict is Verdict.DIFFER and not all_finite(found):
@@ -118,7 +132,7 @@ def _model(J: NetworkJacobian, model: torch.nn.Module, x: Any, weights: Weights 
         predicted=predicted,
         measured=measured,
         difference=_norm(difference),
-        causes={"rounding": _norm(error), **approximation},
+        causes={"rounding": _norm(error), **certified, **approximation},
         unexplained=Uncertain(_norm(difference if within else difference - dropped), _norm(error)),
         verdict=verdict,
         explained=explained,
@@ -143,7 +157,9 @@ def _rounding(J: NetworkJacobian, weights: Weights, x: Floats, dtype: str) -> Fl
 def _scope(J: NetworkJacobian, batch: int, dtype: str) -> dict[str, Any]:
     widths = J.network.sizes[J.start : J.stop + 2]
     sizes = f"{min(widths)}" if min(widths) == max(widths) else f"{min(widths)}–{max(widths)}"
-    return {"layers": len(J.factors), "width": sizes, "batch": batch, "dtype": dtype}
+    statistics = sorted(set(statistics_of(J.network).values()))
+    used = {"statistics": " and ".join(statistics)} if statistics else {}
+    return {"layers": len(J.factors), "width": sizes, "batch": batch, **used, "dtype": dtype}
 
 
 def _blame(suspects: list[str], odd: list[str]) -> str:

@@ -9,7 +9,7 @@ import torch
 from residua_bridge.judgement import fits
 from residua_bridge.verdict import Floats, Row
 from residua_network import Layer, ResiduaError
-from residua_numeric import LayerMeasurement, measure, modules_of
+from residua_numeric import LayerMeasurement, measure, modules_of, statistics_of
 from residua_symbolic import NetworkJacobian
 from residua_symbolic.rounding import LayerPrediction, predict_block, predict_layer
 from residua_symbolic.weights import Weights
@@ -43,7 +43,7 @@ def unchained(J: NetworkJacobian, model: torch.nn.Module, found: dict[str, Layer
             odd.append(name)
         given |= {sequence: found[name].output, f"{name}.branch": found[name].input}
     if J.stop == len(J.network.layers) - 1:
-        output = measure(model, "output", x).values
+        output = measure(model, "output", x, statistics=statistics_of(J.network)).values
         if not np.array_equal(output, given[""], equal_nan=True):
             odd.append("output")
     return odd
@@ -62,11 +62,20 @@ def _zip_longest(a: list[str], b: list[str]) -> list[tuple[str, str]]:
 
 def measured_product(J: NetworkJacobian, model: torch.nn.Module, x: Any, found: dict[str, LayerMeasurement]) -> Floats:
     """The Jacobian of the model, or of its layers from `start` to `stop` at the input that the model feeds them."""
+    statistics = statistics_of(J.network)
     if (J.start, J.stop) == (0, len(J.network.layers) - 1):
-        return measure(model, "jacobian", x).values
+        return measure(model, "jacobian", x, statistics=statistics).values
     modules = modules_of(model)
     part = torch.nn.Sequential(*(modules[str(k)] for k in range(J.start, J.stop + 1)))
-    return measure(part, "jacobian", found[str(J.start)].input).values
+    own = {name for name, _ in _layers(J, J.start)}
+    shifted = {_shifted(name, J.start): word for name, word in statistics.items() if name in own}
+    return measure(part, "jacobian", found[str(J.start)].input, statistics=shifted).values
+
+
+def _shifted(name: str, start: int) -> str:
+    """The name of a layer in the part of the model that begins at `start`."""
+    position, dot, rest = name.partition(".")
+    return f"{int(position) - start}{dot}{rest}"
 
 
 def judged(
@@ -130,10 +139,12 @@ def _fault(predicted: LayerPrediction, found: LayerMeasurement, put_back: bool) 
 
 def _same(measured: Floats, predicted: Floats, bound: Floats, at: LayerMeasurement) -> bool:
     """Within the bound, entry by entry. Where the prediction overflows, and where the input of the layer has already
-    done so, nothing is held against it."""
+    done so (of any row, if rows are coupled), nothing is held against it."""
     if measured.shape != predicted.shape:
         return False
-    fed = np.isfinite(at.input).all(axis=1).reshape(-1, *(1,) * (predicted.ndim - 1))
+    fed: Any = np.isfinite(at.input).all(axis=1).reshape(-1, *(1,) * (predicted.ndim - 1))
+    if at.jacobian.ndim == 4:
+        fed = fed.all()
     known = fed & fits(predicted, at.dtype) & np.isfinite(bound)
     return bool(np.all((abs(measured - predicted) <= bound) | ~known))
 

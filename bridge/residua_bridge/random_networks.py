@@ -3,11 +3,24 @@
 import numpy as np
 import torch
 
-from residua_network import ACTIVATIONS, Activation, Dropout, Layer, LayerNorm, Linear, Network, Residual, RMSNorm
+from residua_network import (
+    ACTIVATIONS,
+    STATISTICS,
+    Activation,
+    BatchNorm,
+    Dropout,
+    Layer,
+    LayerNorm,
+    Linear,
+    Network,
+    Residual,
+    RMSNorm,
+)
 from residua_numeric import build
 
 DEEPEST = 30
 WIDEST = 12
+NORMALISERS = (LayerNorm, RMSNorm, BatchNorm)
 GROWING = ("square", "cube")  # only behind a normaliser, so that values stay finite
 
 
@@ -22,13 +35,14 @@ def random_network(seed: int) -> Network:
 
 
 def perturbed(net: Network, seed: int, dtype: str = "float64") -> torch.nn.Sequential:
-    """A model of the network whose γ, β and biases are away from their initial values, which would hide mistakes."""
+    """A model of the network whose γ, β, biases and stored statistics are away from their initial values, which would
+    hide mistakes."""
     model = build(net, seed=seed, dtype=dtype)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in model.parameters():
-            noise = 0.2 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-            parameter.add_(noise.to(parameter.dtype))
+        for tensor in (*model.parameters(), *model.buffers()):
+            noise = 0.2 * torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            tensor.add_(noise.clamp(min=-0.9).to(tensor.dtype))  # a variance stays above zero
     return model
 
 
@@ -37,19 +51,22 @@ def _width(layers: list[Layer], width: int) -> int:
 
 
 def _layer(rng: np.random.Generator, width: int, before: Layer, nested: int) -> Layer:
-    choice = rng.choice(["linear", "activation", "layernorm", "rmsnorm", "dropout", "residual"])
+    choice = rng.choice(["linear", "activation", "layernorm", "rmsnorm", "batchnorm", "dropout", "residual"])
     if choice == "linear":
         return Linear(width, int(rng.integers(2, WIDEST + 1)), bias=bool(rng.random() < 0.8))
     if choice == "layernorm":
         return LayerNorm(width, eps=float(rng.choice([1e-5, 1e-3])), affine=bool(rng.random() < 0.8))
     if choice == "rmsnorm":
         return RMSNorm(width, eps=float(rng.choice([1e-5, 1e-3])), affine=bool(rng.random() < 0.8))
+    if choice == "batchnorm":
+        statistics = str(rng.choice(STATISTICS))
+        return BatchNorm(width, float(rng.choice([1e-5, 1e-3])), bool(rng.random() < 0.8), statistics)
     if choice == "dropout":
         return Dropout(0.1)
     if choice == "residual" and nested:
         return _block(rng, width, nested)
     tame = [name for name in ACTIVATIONS if name not in GROWING]
-    return Activation(str(rng.choice(ACTIVATIONS if isinstance(before, LayerNorm | RMSNorm) else tame)))
+    return Activation(str(rng.choice(ACTIVATIONS if isinstance(before, NORMALISERS) else tame)))
 
 
 def _block(rng: np.random.Generator, width: int, nested: int) -> Residual:

@@ -13,10 +13,13 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any, Protocol, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from residua_bridge.findings import Findings, Section
 from residua_bridge.verdict import Discrepancy
 from residua_network import ResiduaError
 from residua_network.checks import unknown
+from residua_numeric.state import on_threads
 
 PROFILES = ("quick", "full")
 T = TypeVar("T")
@@ -130,7 +133,8 @@ def carry_out(study: Study, settings: Settings) -> Outcome:
         raise ResiduaError(f"run expects a study or its name, got {type(study).__name__}")
     if settings.profile not in PROFILES:
         raise ResiduaError(unknown("profile", settings.profile, PROFILES))
-    found = [experiment.run(settings) for experiment in study.experiments]
+    with on_threads(1), threadpool_limits(1):  # small matrices: more threads only wait for each other
+        found = [experiment.run(settings) for experiment in study.experiments]
     sections = tuple(finding.section for finding in found)
     findings = Findings(
         study=study.name,
@@ -152,7 +156,7 @@ def _provenance(profile: str) -> dict[str, str]:
         "profile": profile,
         "seeds": "0, 1, 2, … in every experiment, through numpy.random.default_rng and torch.Generator",
         "dtype": "float64 on both sides, unless a table says otherwise",
-        "threads": "training on one; matrix products of the measurement on torch's default",
+        "threads": "one, in training and in all matrix products",
         "python": platform.python_version(),
         **versions,
     }

@@ -4,6 +4,7 @@ from residua_network.description import Network
 from residua_network.errors import DescriptionError, ResiduaError, ShapeError, WeightsError
 from residua_network.kinds import kinds
 from residua_network.kinds.activation import ACTIVATIONS, Activation
+from residua_network.kinds.batchnorm import STATISTICS, BatchNorm
 from residua_network.kinds.dropout import Dropout
 from residua_network.kinds.layernorm import LayerNorm
 from residua_network.kinds.linear import Linear
@@ -13,7 +14,9 @@ from residua_network.layer import Layer, Parameter
 
 __all__ = [
     "ACTIVATIONS",
+    "STATISTICS",
     "Activation",
+    "BatchNorm",
     "DescriptionError",
     "Dropout",
     "Layer",

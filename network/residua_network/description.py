@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from residua_network.checks import unknown, whole
+from residua_network.checks import one_of, unknown, whole
 from residua_network.errors import DescriptionError
 from residua_network.kinds import kinds
+from residua_network.kinds.batchnorm import STATISTICS
 from residua_network.layer import Layer
 
 
@@ -52,8 +53,18 @@ class Network:
         yield from _walk(self.layers, "")
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """{"0.weight": (16, 8), ...} in the order of the layers."""
+        """{"0.weight": (16, 8), ...} in the order of the layers, buffers included."""
         return {f"{place}.{name}": shape for place, layer in self.walk() for name, shape in layer.shapes.items()}
+
+    @property
+    def couples_rows(self) -> bool:
+        """Whether an output row depends on more than its own input row, as batch statistics make it."""
+        return any(layer.couples_rows for layer in self.layers)
+
+    def with_statistics(self, statistics: str) -> "Network":
+        """The same network with every batch norm on "batch" or on "running" statistics."""
+        one_of(statistics, STATISTICS, "statistics", "with_statistics")
+        return Network(_with_statistics(self.layers, statistics), self.inputs)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists, strings and numbers; `from_dict` takes them back."""
@@ -78,6 +89,16 @@ def _walk(layers: tuple[Layer, ...], prefix: str) -> Iterator[tuple[str, Layer]]
     for k, layer in enumerate(layers):
         yield f"{prefix}{k}", layer
         yield from _walk(layer.branch, f"{prefix}{k}.branch.")
+
+
+def _with_statistics(layers: tuple[Layer, ...], statistics: str) -> tuple[Layer, ...]:
+    changed = []
+    for layer in layers:
+        new: dict[str, Any] = {"statistics": statistics} if hasattr(layer, "statistics") else {}
+        if layer.branch:
+            new["layers"] = _with_statistics(layer.branch, statistics)
+        changed.append(replace(layer, **new))
+    return tuple(changed)
 
 
 def _sizes(layers: tuple[Layer, ...], size: int, prefix: str) -> tuple[int, ...]:

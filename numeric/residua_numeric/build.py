@@ -21,8 +21,8 @@ def build(net: Network, seed: int = 0, dtype: str = "float64", init: str | float
     dtype: "float64" or "float32"; both have the same weights up to one rounding. init: "torch" (uniform within
     ±1/sqrt(n_in), weight and bias alike), "he" (normal, variance 2/n_in), "xavier" (normal, variance
     2/(n_in + n_out)), or a number c > 0 (normal, variance c/n_in); biases are zero in all but "torch", norm layers
-    begin at weight 1, bias 0. All randomness comes from `seed`; the global random state stays as it was.
-    Raises DescriptionError.
+    begin at weight 1, bias 0, stored mean 0 and variance 1. All randomness comes from `seed`; the global random state
+    stays as it was. Raises DescriptionError.
     """
     if not isinstance(net, Network):
         raise DescriptionError(f"build: expected a Network, got {net!r}")

@@ -2,69 +2,87 @@
 
 import math
 from collections.abc import Collection, Iterator
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
 
 from residua_network import Network
 from residua_numeric.losses import FUNCTIONS, tensors
+from residua_numeric.memory import Memory
+from residua_numeric.optimisers import optimiser_of
 from residua_numeric.progress import Bar
+from residua_numeric.resume import put_back, state_of
 from residua_numeric.snapshot import Snapshot, snapshot_of
 from residua_numeric.state import undisturbed
 from residua_numeric.tasks import Task
-
-OPTIMISERS = ("sgd", "momentum", "adam")
-MOMENTUM = 0.9
+from residua_numeric.training_state import digest_of
 
 
 class Descent:
-    """The state of one training."""
+    """The state of one training, at its beginning or where `resume` was taken."""
 
     def __init__(
-        self, model: nn.Module, net: Network, task: Task, optimiser: str, rate: float, batch: int, seed: int
+        self,
+        model: nn.Module,
+        net: Network,
+        task: Task,
+        optimiser: str,
+        rate: float,
+        batch: int,
+        seed: int,
+        resume: Snapshot | None = None,
     ) -> None:
-        self.model, self.net, self.seed, self.batch = model, net, seed, batch
+        self.model, self.net, self.task, self.seed, self.batch = model, net, task, seed, batch
         self.x, self.y = tensors(model, task.x, task.y)
         self.loss = FUNCTIONS[task.loss]
-        self.optimiser = _optimiser(model, optimiser, rate)
-        self.state: list[Tensor] = [*model.parameters(), *model.buffers()]
-        self.before = [tensor.detach().clone() for tensor in self.state]
+        self.name, self.rate, self.data = optimiser, rate, digest_of(task)
+        self.optimiser = optimiser_of(model, optimiser, rate)
+        self.begun = 0 if resume is None or resume.step is None else resume.step
+        if resume is not None:
+            put_back(model, self.optimiser, resume)
+        self.memory = Memory(model, self.optimiser)
         self.losses: list[float] = []
         self.snapshots: list[Snapshot] = []
-        self.done = 0
+        self.done = self.begun
 
     def run(self, steps: int, kept: Collection[int], bar: Bar) -> str:
-        """Why it stopped early; empty if it did not."""
-        chosen = minibatches(len(self.x), self.batch, self.seed)
-        for _ in range(steps):
+        """Go on to `steps` in total. Why it stopped early; empty if it did not."""
+        chosen = islice(minibatches(len(self.x), self.batch, self.seed), self.begun, None)
+        while self.done < steps:
             self._keep(kept)
             stopped = self._step(next(chosen))
             if stopped:
                 return stopped
             bar.update(self.done, self.losses[-1])
         self._keep(kept)
-        return self._check_last(next(chosen)) if steps else ""
+        return self._check_last(next(chosen)) if self.done > self.begun else ""
+
+    def snapshot(self) -> Snapshot:
+        """The state now, with all that is needed to go on from it."""
+        state = state_of(self.model, self.optimiser, self.name, self.rate, self.batch, self.task, self.data)
+        return snapshot_of(self.model, self.seed, self.done, self.net, state)
 
     def _keep(self, kept: Collection[int]) -> None:
         if self.done in kept:
-            self.snapshots.append(snapshot_of(self.model, self.seed, self.done, self.net))
+            self.snapshots.append(self.snapshot())
 
     def _step(self, rows: Tensor) -> str:
         self.optimiser.zero_grad()
+        self.memory.note()
         loss = self.loss(self.model(self.x[rows]), self.y[rows])
         value = loss.item()
         if not math.isfinite(value):
             return self._back(value)
         self.losses.append(value)
-        self._remember()
+        self.memory.keep()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.optimiser.zero_grad()
-        self.done += 1
-        if all(bool(tensor.isfinite().all()) for tensor in self.state):
+        if self.memory.finite():
+            self.done += 1
             return ""
-        self._restore()
-        self.done -= 1
+        self.memory.restore()
         return f"weights are not finite after step {self.done + 1}"
 
     def _check_last(self, rows: Tensor) -> str:
@@ -75,18 +93,9 @@ class Descent:
 
     def _back(self, value: float) -> str:
         stopped = f"loss is {value} at step {self.done}"
-        self._restore()
-        self.done = max(self.done - 1, 0)
+        self.memory.restore()
+        self.done = max(self.done - 1, self.begun)
         return stopped
-
-    def _remember(self) -> None:
-        for copy, tensor in zip(self.before, self.state, strict=True):
-            copy.copy_(tensor.detach())
-
-    def _restore(self) -> None:
-        with torch.no_grad():
-            for tensor, copy in zip(self.state, self.before, strict=True):
-                tensor.copy_(copy)
 
 
 def minibatches(points: int, batch: int, seed: int) -> Iterator[Tensor]:
@@ -96,10 +105,3 @@ def minibatches(points: int, batch: int, seed: int) -> Iterator[Tensor]:
         order = torch.randperm(points, generator=generator)
         for start in range(0, points - batch + 1, batch):
             yield order[start : start + batch]
-
-
-def _optimiser(model: nn.Module, name: str, rate: float) -> torch.optim.Optimizer:
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if name == "adam":
-        return torch.optim.Adam(parameters, lr=rate)
-    return torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM if name == "momentum" else 0.0)

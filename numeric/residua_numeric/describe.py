@@ -13,6 +13,7 @@ from residua_numeric.weights import own_tensors
 def describe(model: nn.Module, inputs: int | None = None) -> Network:
     """The Network that `model`, an nn.Sequential, computes in eval mode; Sequentials inside it are flattened.
 
+    Batch norms keep their statistics: torch's own are on "batch" in training mode or where they store none.
     `inputs` is needed only where no layer states a size. Modules are judged by exact type: a subclass may compute
     anything. RMSNorm with eps=None has the eps that torch uses at the model's dtype.
     Raises DescriptionError naming the module and its place where residua has no kind for it.

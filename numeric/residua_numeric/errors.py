@@ -8,4 +8,4 @@ class TaskError(ResiduaError):
 
 
 class SnapshotError(ResiduaError):
-    """A snapshot file that cannot be written or read, or is not what was saved."""
+    """A snapshot file that cannot be written or read, or is not what was saved; one that no training can resume."""

@@ -8,42 +8,29 @@ import torch
 from torch import Tensor, nn
 
 from residua_network import Layer, ResiduaError
+from residua_numeric import mistakes
+from residua_numeric.faulty import Faulty, Forward
+from residua_numeric.mistakes import over_features, over_rows
 from residua_numeric.modules import modules_of
 
-Module = Any  # a torch module, whose own attributes mypy does not know
-Forward = Callable[[Module, Tensor], Tensor]
+NORMALISERS = ("layernorm", "rmsnorm", "batchnorm")
 
 
 @dataclass(frozen=True)
 class Fault:
     """A mistake in a layer of one kind: `forward` replaces what the module computes; it sees the true module.
 
-    Some can only be made in a layer whose input is as wide as its output.
+    `only`: in which layers of the kind it can be made, and changes what they compute.
     """
 
     name: str
     kind: str
     forward: Forward
-    only_square: bool = False
+    only: Callable[[Any], bool] = lambda layer: True
 
     def fits(self, layer: Layer) -> bool:
-        """Whether this mistake can be made in this layer."""
-        return layer.kind == self.kind and (layer.takes == layer.gives or not self.only_square)
-
-
-class Faulty(nn.Module):
-    """A module with a mistake in it; parameters and branch are those of the true one."""
-
-    def __init__(self, module: nn.Module, forward: Forward) -> None:
-        super().__init__()
-        for name, parameter in module.named_parameters(recurse=False):
-            self.register_parameter(name, parameter)
-        for name, child in module.named_children():
-            self.add_module(name, child)
-        self._true, self._forward = [module], forward  # in a list, so that it does not become a child
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._forward(self._true[0], x)
+        """Whether this mistake can be made in this layer, and changes it."""
+        return layer.kind == self.kind and self.only(layer)
 
 
 def plant(model: nn.Sequential, name: str, fault: Fault) -> None:
@@ -55,83 +42,104 @@ def plant(model: nn.Sequential, name: str, fault: Fault) -> None:
     parent[int(last)] = Faulty(modules_of(model)[name], fault.forward)  # type: ignore[operator]
 
 
-def _affine(module: Module, xhat: Tensor) -> Tensor:
-    scaled: Tensor = xhat * module.weight + getattr(module, "bias", 0.0)
-    return scaled
+def _linear(name: str, change: Any, only: Callable[[Any], bool] = lambda layer: True) -> Fault:
+    return Fault(name, "linear", mistakes.linear(change), only)
 
 
-def _layernorm(
-    mean: Callable[[Tensor], Tensor] = lambda x: x.mean(-1, keepdim=True),
-    square: Callable[[Tensor], Tensor] = lambda c: (c * c).mean(-1, keepdim=True),
-    root: Callable[[Tensor, float], Tensor] = lambda v, eps: torch.sqrt(v + eps),
-    affine: Callable[[Module, Tensor], Tensor] = _affine,
-) -> Forward:
-    def forward(module: Module, x: Tensor) -> Tensor:
-        centred = x - mean(x)
-        return affine(module, centred / root(square(centred), module.eps))
-
-    return forward
+def _layernorm(name: str, only: Callable[[Any], bool] = lambda layer: layer.size > 1, **parts: Any) -> Fault:
+    """At size 1 layer normalisation gives β whatever it is fed."""
+    return Fault(name, "layernorm", over_features(**parts), only)
 
 
-def _linear(change: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> Forward:
-    def forward(module: Module, x: Tensor) -> Tensor:
-        weight, bias = change(module.weight, module.bias)
-        return x @ weight.T + bias
-
-    return forward
+def _rmsnorm(name: str, only: Callable[[Any], bool] = lambda layer: True, **parts: Any) -> Fault:
+    return Fault(name, "rmsnorm", over_features(**{"mean": mistakes.zero, **parts}), only)
 
 
-def _moved(weight: Tensor) -> Tensor:
-    """One entry moved by 1e-6."""
-    change = torch.zeros_like(weight)
-    change[0, -1] = 1e-6
-    return weight + change
+def _batchnorm(name: str, only: Callable[[Any], bool] = lambda layer: layer.couples_rows, **parts: Any) -> Fault:
+    return Fault(name, "batchnorm", over_rows(**parts), only)
 
 
-def _sum_of_squares(c: Tensor) -> Tensor:
-    return (c * c).sum(-1, keepdim=True)
-
-
-def _zero(x: Tensor) -> Tensor:
-    return torch.zeros_like(x[..., :1])
-
-
-def _first_row_twice(weight: Tensor) -> Tensor:
-    return torch.cat([weight[:1], weight[:1], weight[2:]])
+def _detached_root(variance: Tensor, eps: float) -> Tensor:
+    return mistakes.root(variance, eps).detach()
 
 
 FAULTS: tuple[Fault, ...] = (
-    Fault("weight transposed", "linear", _linear(lambda w, b: (w.T, b)), only_square=True),
-    Fault("bias left out", "linear", _linear(lambda w, b: (w, 0 * b))),
-    Fault("bias subtracted", "linear", _linear(lambda w, b: (w, -b))),
-    Fault("one weight moved by 1e-6", "linear", _linear(lambda w, b: (_moved(w), b))),
-    Fault("one row used twice", "linear", _linear(lambda w, b: (_first_row_twice(w), b))),
-    Fault("ε 1e-3 where 1e-2 was described", "layernorm", _layernorm(root=lambda v, _: torch.sqrt(v + 1e-3))),
-    Fault("ε outside the root", "layernorm", _layernorm(root=lambda v, eps: torch.sqrt(v) + eps)),
-    Fault("mean without 1/n (003, 1.4)", "layernorm", _layernorm(mean=lambda x: x.sum(-1, keepdim=True))),
-    Fault("variance without 1/n (003, 1.5)", "layernorm", _layernorm(square=_sum_of_squares)),
-    Fault("sample variance, 1/(n − 1)", "layernorm", _layernorm(square=lambda c: c.var(-1, keepdim=True))),
-    Fault("mean not subtracted", "layernorm", _layernorm(mean=_zero)),
-    Fault("divided by the variance, not its root", "layernorm", _layernorm(root=lambda v, eps: v + eps)),
-    Fault("γ left out", "layernorm", _layernorm(affine=lambda m, xhat: xhat + m.bias)),
-    Fault("β left out", "layernorm", _layernorm(affine=lambda m, xhat: xhat * m.weight)),
-    Fault(
-        "statistics detached from the gradient",
-        "layernorm",
-        _layernorm(mean=lambda x: x.mean(-1, keepdim=True).detach(), root=lambda v, eps: torch.sqrt(v + eps).detach()),
+    _linear("weight transposed", lambda w, b: (w.T, b), lambda layer: layer.inputs == layer.outputs > 1),
+    _linear("bias left out", lambda w, b: (w, 0 * b), lambda layer: layer.bias),
+    _linear("bias subtracted", lambda w, b: (w, -b), lambda layer: layer.bias),
+    _linear("one weight moved by 1e-6", lambda w, b: (mistakes.moved(w), b)),
+    _linear("one row used twice", lambda w, b: (mistakes.first_row_twice(w), b), lambda layer: layer.outputs > 1),
+    _layernorm(
+        "ε 1e-3 where 1e-2 was described", lambda layer: layer.size > 1 and layer.eps != 1e-3, root=mistakes.other_root
     ),
-    Fault("mean subtracted", "rmsnorm", _layernorm()),
-    Fault("mean square without 1/n", "rmsnorm", _layernorm(mean=_zero, square=_sum_of_squares)),
-    Fault("γ left out", "rmsnorm", _layernorm(mean=_zero, affine=lambda m, xhat: xhat)),
-    Fault("root mean square detached", "rmsnorm", _layernorm(mean=_zero, root=lambda v, e: torch.sqrt(v + e).detach())),
-    Fault("relu where gelu was described", "activation", lambda m, x: torch.relu(x)),
-    Fault("gelu by its tanh formula", "activation", lambda m, x: nn.functional.gelu(x, approximate="tanh")),
-    Fault("activation left out", "activation", lambda m, x: 1.0 * x),
+    _layernorm(
+        "ε outside the root", lambda layer: layer.size > 1 and layer.eps > 0, root=lambda v, eps: torch.sqrt(v) + eps
+    ),
+    _layernorm("mean without 1/n (003, 1.4)", mean=mistakes.feature_sum),
+    _layernorm("variance without 1/n (003, 1.5)", variance=lambda c: mistakes.feature_sum(c * c)),
+    _layernorm("sample variance, 1/(n − 1)", variance=lambda c: c.var(-1, keepdim=True)),
+    _layernorm("mean not subtracted", mean=mistakes.zero),
+    _layernorm("divided by the variance, not its root", root=lambda v, eps: v + eps),
+    _layernorm("γ left out", lambda layer: layer.size > 1 and layer.affine, affine=mistakes.unscaled),
+    _layernorm("β left out", lambda layer: layer.affine, affine=mistakes.unshifted),
+    _layernorm(
+        "statistics detached from the gradient", mean=lambda x: mistakes.feature_mean(x).detach(), root=_detached_root
+    ),
+    _rmsnorm("mean subtracted", mean=mistakes.feature_mean),
+    _rmsnorm("mean square without 1/n", lambda layer: layer.size > 1, variance=lambda x: mistakes.feature_sum(x * x)),
+    _rmsnorm("γ left out", lambda layer: layer.affine, affine=mistakes.unscaled),
+    _rmsnorm("root mean square detached", root=_detached_root),
+    _batchnorm("running statistics, not those of the batch", statistics=mistakes.stored),
+    _batchnorm(
+        "statistics of the batch, not the running ones",
+        lambda layer: not layer.couples_rows,
+        statistics=mistakes.of_batch,
+    ),
+    _batchnorm("sample variance, 1/(B − 1)", statistics=mistakes.of_sample),
+    _batchnorm("statistics detached from the gradient", statistics=mistakes.detached(mean=True, variance=True)),
+    _batchnorm("mean detached from the gradient", statistics=mistakes.detached(mean=True)),
+    _batchnorm("variance detached from the gradient", statistics=mistakes.detached(variance=True)),
+    _batchnorm("ε 1e-3 where 1e-2 was described", lambda layer: layer.eps != 1e-3, root=mistakes.other_root),
+    _batchnorm("γ left out", lambda layer: layer.affine, affine=mistakes.unscaled),
+    _batchnorm("β left out", lambda layer: layer.affine, affine=mistakes.unshifted),
+    Fault("statistics over features, not rows", "batchnorm", over_features(), lambda layer: layer.size > 1),
+    Fault(
+        "relu where gelu was described", "activation", lambda m, x: torch.relu(x), lambda layer: layer.name == "gelu"
+    ),
+    Fault(
+        "gelu by its tanh formula",
+        "activation",
+        lambda m, x: nn.functional.gelu(x, approximate="tanh"),
+        lambda layer: layer.name == "gelu",
+    ),
+    Fault("activation left out", "activation", lambda m, x: 1.0 * x, lambda layer: layer.name != "identity"),
     Fault("activation with a slope of 1.001", "activation", lambda m, x: m(1.001 * x)),
     Fault("skip left out", "residual", lambda m, x: m.scale * m.branch(x)),
-    Fault("scale left out", "residual", lambda m, x: x + m.branch(x)),
-    Fault("scale on the skip as well", "residual", lambda m, x: m.scale * (x + m.branch(x))),
-    Fault("branch subtracted", "residual", lambda m, x: x - m.scale * m.branch(x)),
-    Fault("branch detached from the gradient", "residual", lambda m, x: x + m.scale * m.branch(x).detach()),
-    Fault("dropout that scales in evaluation", "dropout", lambda m, x: x * (1.0 - m.p)),
+    Fault("scale left out", "residual", lambda m, x: x + m.branch(x), lambda layer: layer.scale != 1),
+    Fault(
+        "scale on the skip as well",
+        "residual",
+        lambda m, x: m.scale * (x + m.branch(x)),
+        lambda layer: layer.scale != 1,
+    ),
+    Fault("branch subtracted", "residual", lambda m, x: x - m.scale * m.branch(x), lambda layer: layer.scale != 0),
+    Fault(
+        "branch detached from the gradient",
+        "residual",
+        lambda m, x: x + m.scale * m.branch(x).detach(),
+        lambda layer: layer.scale != 0,
+    ),
+    Fault(
+        "skip taken after the normaliser",
+        "residual",
+        mistakes.skip_after_normaliser,
+        lambda layer: layer.branch[0].kind in NORMALISERS,
+    ),
+    Fault(
+        "normaliser after the sum, not in the branch",
+        "residual",
+        mistakes.normaliser_after_sum,
+        lambda layer: layer.branch[-1].kind in NORMALISERS,
+    ),
+    Fault("dropout that scales in evaluation", "dropout", lambda m, x: x * (1.0 - m.p), lambda layer: layer.rate > 0),
 )

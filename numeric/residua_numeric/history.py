@@ -9,8 +9,9 @@ from residua_numeric.snapshot import Snapshot
 class Run:
     """The history of one training.
 
-    `losses[k]` is the loss of minibatch k at the weights after k steps, before step k + 1 changes them; all are finite.
-    `steps` is how many were asked for, `last.step` how many were taken. `batch` is what each step saw.
+    `losses[k]` is the loss of minibatch begun + k at the weights after as many steps, before the next step changes
+    them; all are finite. `begun`: how many steps it resumed after, 0 for a training from its beginning.
+    `steps` is how many were asked for in total, `last.step` how many were taken. `batch` is what each step saw.
     `stopped` is empty if it ran to the end, else says why not: "loss is nan at step 17".
     """
 
@@ -25,6 +26,7 @@ class Run:
     last: Snapshot
     stopped: str
     seconds: float
+    begun: int = 0
 
     def __repr__(self) -> str:
         last = f"last loss {self.losses[-1]:.3g}" if self.losses else "no step"

@@ -14,6 +14,7 @@ from residua_numeric.describe import describe
 from residua_numeric.errors import TaskError
 from residua_numeric.modules import DTYPES, dtype_name, input_width, torch_model
 from residua_numeric.state import undisturbed
+from residua_numeric.statistics import check_rows
 from residua_numeric.tasks import Task
 
 FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -23,11 +24,15 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def loss_of(model: nn.Module, task: Task, part: str = "train") -> float:
-    """The task's loss over a whole part, "train" or "test", in eval mode. Raises TaskError where there is none."""
+    """The task's loss over a whole part, "train" or "test", in eval mode. Raises TaskError where there is none.
+
+    Batch statistics, where a batch norm uses them, are those of the part.
+    """
     torch_model(model, "loss_of")
     x, y = tensors(model, *_part(task, part, "loss_of"))
     fitting(model, task, "loss_of")
     with undisturbed(model), torch.no_grad():
+        check_rows(model, len(x), f'loss_of: task "{task.name}"')
         return float(FUNCTIONS[task.loss](model(x), y))
 
 
@@ -39,6 +44,7 @@ def accuracy(model: nn.Module, task: Task, part: str = "test") -> float:
     x, y = tensors(model, *_part(task, part, "accuracy"))
     fitting(model, task, "accuracy")
     with undisturbed(model), torch.no_grad():
+        check_rows(model, len(x), f'accuracy: task "{task.name}"')
         return float((model(x).argmax(dim=1) == y).double().mean())
 
 

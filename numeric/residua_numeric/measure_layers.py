@@ -1,5 +1,6 @@
 """Every layer by itself, at the input which the model feeds it: what tells the layer at fault from those after it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,11 @@ from torch import Tensor, nn
 
 from residua_network import ShapeError
 from residua_numeric.capture import Passed, capture
-from residua_numeric.derivatives import forward, jacobian_rows, to_float64
+from residua_numeric.derivatives import forward, jacobian, to_float64
 from residua_numeric.measure import inputs_of
-from residua_numeric.modules import branch_of, dtype_name, modules_of
+from residua_numeric.modules import branch_of, dtype_name, modules_of, torch_model
 from residua_numeric.state import undisturbed
+from residua_numeric.statistics import Coupling, asked, check_rows, couplings
 
 Array = NDArray[np.float64]
 
@@ -22,7 +24,8 @@ class LayerMeasurement:
     """One module alone, float64 copies of what came out at `dtype`.
 
     input (batch, n), as the model feeds it; output (batch, m), as the model got it; jacobian (batch, m, n) of the
-    module at that input. branch_output and branch_jacobian: those of a composite's branch at the same input, else None.
+    module at that input, (batch, m, batch, n) where its rows are coupled. branch_output and branch_jacobian: those of a
+    composite's branch at the same input, else None.
     """
 
     name: str
@@ -34,31 +37,37 @@ class LayerMeasurement:
     branch_jacobian: Array | None = None
 
 
-def measure_layers(model: nn.Module, x: object) -> dict[str, LayerMeasurement]:
+def measure_layers(
+    model: nn.Module, x: object, statistics: str | Mapping[str, str] | None = None
+) -> dict[str, LayerMeasurement]:
     """{name as in the description: measurement}, every layer, those inside branches too, in the order of `net.walk()`.
 
-    x: (batch, inputs). In eval mode; modes, buffers, gradients and hooks stay as they are. A layer that the model never
-    calls has no entry. Raises ShapeError where x does not fit or a layer takes or gives no (batch, size).
+    x: (batch, inputs). statistics: as in `measure`. In eval mode; modes, buffers, gradients and hooks stay as they are.
+    A layer that the model never calls has no entry. Raises ShapeError where x does not fit or a layer takes or gives no
+    (batch, size), ResiduaError for statistics that were never computed.
     """
-    with torch.inference_mode(False), undisturbed(model):
+    torch_model(model, "measure_layers")
+    words = asked(model, statistics, "measure_layers")
+    with torch.inference_mode(False), undisturbed(model, words):
         point = inputs_of(model, x, "measure_layers")
+        check_rows(model, len(point), "measure_layers: x")
         with torch.no_grad():
             _, passed = capture(model, point)
-        modules, dtype = modules_of(model), dtype_name(model)
-        return {name: _alone(name, modules[name], at, dtype) for name, at in passed.items()}
+        modules, coupled, dtype = modules_of(model), couplings(model, words), dtype_name(model)
+        return {name: _alone(name, modules[name], at, coupled[name], dtype) for name, at in passed.items()}
 
 
-def _alone(name: str, module: nn.Module, at: Passed, dtype: str) -> LayerMeasurement:
+def _alone(name: str, module: nn.Module, at: Passed, coupling: Coupling, dtype: str) -> LayerMeasurement:
     place = f'measure_layers: "{name}"'
     for what, tensor in (("input", at.input), ("output", at.output)):
         if not isinstance(tensor, Tensor) or tensor.ndim != 2:
             got = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
             raise ShapeError(f"{place}: expected an {what} of shape (batch, size), got {got}")
-    jacobian = to_float64(jacobian_rows(module, at.input, place))
-    found = (name, dtype, to_float64(at.input), to_float64(at.output), jacobian)
+    alone = to_float64(jacobian(module, at.input, *coupling, place))
+    found = (name, dtype, to_float64(at.input), to_float64(at.output), alone)
     branch = branch_of(module)
     if branch is None:
         return LayerMeasurement(*found)
     with torch.no_grad():
         inside = to_float64(forward(branch, at.input, place))
-    return LayerMeasurement(*found, inside, to_float64(jacobian_rows(branch, at.input, place)))
+    return LayerMeasurement(*found, inside, to_float64(jacobian(branch, at.input, *coupling, place)))

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from residua_network import DescriptionError, Network, ShapeError
+from residua_numeric.faulty import Faulty
+from residua_numeric.layers.batchnorm import BatchNorm
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -37,6 +39,19 @@ def branch_of(module: nn.Module) -> nn.Sequential | None:
     return branch if isinstance(branch, nn.Sequential) else None
 
 
+def true_of(module: nn.Module) -> nn.Module:
+    """The module in whose place a planted fault stands; any other module itself."""
+    return module.true if isinstance(module, Faulty) else module
+
+
+def everything(module: nn.Module) -> Iterator[nn.Module]:
+    """`module` and all modules inside it, those in whose place faults stand too."""
+    for one in module.modules():
+        yield one
+        if isinstance(one, Faulty):
+            yield one.true
+
+
 def _walk(sequence: nn.Sequential, prefix: str) -> Iterator[tuple[str, nn.Module]]:
     for k, module in enumerate(flat(sequence)):
         yield f"{prefix}{k}", module
@@ -54,28 +69,31 @@ def torch_model(model: object, where: str) -> nn.Module:
 
 
 def dtype_name(model: nn.Module) -> str:
-    """ "float64" or "float32": the dtype of the parameters; float64 where there are none.
+    """ "float64" or "float32": the dtype of parameters and buffers, counts aside; float64 where there are none.
 
     Raises ShapeError for other or mixed dtypes and for a model that is not on the CPU.
     """
-    found = {t.dtype for t in model.parameters()} or {torch.float64}
+    tensors = [*model.parameters(), *(buffer for buffer in model.buffers() if buffer.is_floating_point())]
+    found = {t.dtype for t in tensors} or {torch.float64}
     names = [name for name, dtype in DTYPES.items() if found == {dtype}]
     if not names:
         got = ", ".join(sorted(str(dtype) for dtype in found))
         raise ShapeError(f"model: expected parameters that are all float64 or all float32, got {got}")
-    devices = {str(t.device) for t in model.parameters()} - {"cpu"}
+    devices = {str(t.device) for t in tensors} - {"cpu"}
     if devices:
         raise ShapeError(f"model: expected it on the cpu, got parameters on {', '.join(sorted(devices))}")
     return names[0]
 
 
 def input_width(model: nn.Module) -> int | None:
-    """Width of the input as the first layer with parameters states it; None where it does not."""
+    """Width of the input as the first layer with a size states it; None where it does not."""
     for module in modules_of(model).values():
         if isinstance(module, nn.Linear):
             return module.in_features
         if isinstance(module, nn.LayerNorm | nn.RMSNorm):
             return int(module.normalized_shape[-1])
+        if isinstance(module, BatchNorm | nn.BatchNorm1d):
+            return module.num_features
         if any(True for _ in module.parameters(recurse=False)):
             return None
     return None

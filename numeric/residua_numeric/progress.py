@@ -14,11 +14,11 @@ INTERVAL = 0.1  # seconds between two updates: more cannot be read
 class Bar:
     """Loss, learning rate and steps a second on stderr.
 
-    shown: True at once, False never, None after two seconds if stderr is a terminal.
+    shown: True at once, False never, None after two seconds if stderr is a terminal. begun: steps done before.
     """
 
-    def __init__(self, steps: int, rate: float, shown: bool | None = None) -> None:
-        self.steps, self.rate = steps, rate
+    def __init__(self, steps: int, rate: float, shown: bool | None = None, begun: int = 0) -> None:
+        self.steps, self.rate, self.begun = steps, rate, begun
         self.wanted = sys.stderr.isatty() if shown is None else shown
         self.begin = time.monotonic()
         self.next = self.begin + (DELAY if shown is None else 0.0)
@@ -39,7 +39,7 @@ class Bar:
         self.next = now + INTERVAL
         if self.progress is None:
             self.progress = _progress(self.steps)
-        speed = done / max(now - self.begin, 1e-9)
+        speed = (done - self.begun) / max(now - self.begin, 1e-9)
         text = f"loss {loss:.3e}  rate {self.rate:g}  {speed:.0f} steps/s"
         self.progress.update(self.progress.task_ids[0], completed=done, description=text)
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from residua_network import Network, WeightsError
-from residua_network.checks import one_of
+from residua_network.checks import one_of, whole
 from residua_numeric.describe import describe
 from residua_numeric.layers import sequence
 from residua_numeric.modules import DTYPES, dtype_name
+from residua_numeric.training_state import TrainingState
 from residua_numeric.weights import put, tensors_of
 
 
@@ -24,7 +25,8 @@ from residua_numeric.weights import put, tensors_of
 class Snapshot:
     """`weights` {name: array of `dtype`}, read-only; `seed` and `step` of the training, None where they are not known.
 
-    Raises WeightsError where names, shapes or dtypes are not those of the network.
+    `training`: what `train` needs to go on from here, None where no training took it. Raises WeightsError where names,
+    shapes or dtypes are not those of the network, SnapshotError where the training is not of this network.
     """
 
     network: Network
@@ -33,6 +35,7 @@ class Snapshot:
     dtype: str
     step: int | None
     versions: Mapping[str, str]
+    training: TrainingState | None = None
 
     def __post_init__(self) -> None:
         one_of(self.dtype, DTYPES, "dtype", "Snapshot")
@@ -42,6 +45,10 @@ class Snapshot:
             array.flags.writeable = False
         object.__setattr__(self, "weights", copies)
         object.__setattr__(self, "versions", dict(self.versions))
+        if self.training is not None:
+            whole(self.seed, "seed", "Snapshot of a training", least=0)
+            whole(self.step, "step", "Snapshot of a training", least=0)
+            self.training.check(self.network, self.dtype)
 
     def build(self) -> nn.Sequential:
         """A new model with these weights, bit for bit, in training mode as torch's own models begin."""
@@ -51,12 +58,17 @@ class Snapshot:
 
 
 def snapshot_of(
-    model: nn.Module, seed: int | None = None, step: int | None = None, network: Network | None = None
+    model: nn.Module,
+    seed: int | None = None,
+    step: int | None = None,
+    network: Network | None = None,
+    training: TrainingState | None = None,
 ) -> Snapshot:
     """The model's weights now. `network`, its description, is worked out where it is not given."""
     net = network or describe(model)
-    weights = {name: tensor.detach().numpy() for name, tensor in tensors_of(model).items()}
-    return Snapshot(net, weights, seed, dtype_name(model), step, versions())
+    dtype = dtype_name(model)
+    weights = {name: tensor.detach().to(DTYPES[dtype]).numpy() for name, tensor in tensors_of(model).items()}
+    return Snapshot(net, weights, seed, dtype, step, versions(), training)
 
 
 @cache

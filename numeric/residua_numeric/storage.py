@@ -18,9 +18,13 @@ from torch import nn
 from residua_network import Network, ResiduaError
 from residua_numeric.errors import SnapshotError
 from residua_numeric.snapshot import Snapshot, snapshot_of
+from residua_numeric.training_state import TrainingState
 
 KEY = "residua"  # the one metadata key
 FIELDS = {"network", "digest", "seed", "dtype", "step", "versions", "sha256"}
+TRAINING = {"optimiser", "rate", "batch", "task", "data", "counts"}  # the fields of its metadata, where it is kept
+GENERATOR = "training.generator"
+KEPT = "training.optimiser."  # before the names of the optimiser's tensors
 
 
 def save(what: nn.Module | Snapshot, path: str | Path) -> None:
@@ -63,8 +67,13 @@ def _to_bytes(snapshot: Snapshot) -> bytes:
         "step": snapshot.step,
         "versions": dict(snapshot.versions),
     }
-    meta["sha256"] = _sha256(meta, snapshot.weights)
-    return safetensors.save(dict(snapshot.weights), metadata={KEY: _canonical(meta)})
+    tensors = dict(snapshot.weights)
+    training = snapshot.training
+    if training is not None:
+        meta["training"] = {name: getattr(training, name) for name in TRAINING}
+        tensors |= {GENERATOR: training.generator, **{KEPT + name: array for name, array in training.tensors.items()}}
+    meta["sha256"] = _sha256(meta, tensors)
+    return safetensors.save(tensors, metadata={KEY: _canonical(meta)})
 
 
 def _from_bytes(data: bytes) -> Snapshot:
@@ -87,7 +96,7 @@ def _metadata(data: bytes) -> dict[str, Any]:
         meta = _parse(header["__metadata__"][KEY])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise SnapshotError(f'expected metadata under "{KEY}", as residua writes it, got none') from None
-    if not isinstance(meta, dict) or set(meta) != FIELDS:
+    if not isinstance(meta, dict) or set(meta) - {"training"} != FIELDS:
         got = sorted(meta) if isinstance(meta, dict) else meta
         raise SnapshotError(f"expected metadata with the fields {sorted(FIELDS)}, got {_short(got)}")
     return meta
@@ -97,7 +106,8 @@ def _snapshot(meta: dict[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Snap
     """The checksum keeps out accidents only, so that every field is still checked."""
     try:
         net = Network.from_dict(meta["network"])
-        snapshot = Snapshot(net, tensors, meta["seed"], meta["dtype"], meta["step"], meta["versions"])
+        weights, training = _training(meta["training"], tensors) if "training" in meta else (tensors, None)
+        snapshot = Snapshot(net, weights, meta["seed"], meta["dtype"], meta["step"], meta["versions"], training)
     except (ResiduaError, TypeError, ValueError, RecursionError, AttributeError) as error:
         raise SnapshotError(_short(error)) from None
     if net.digest != meta["digest"]:
@@ -111,6 +121,16 @@ def _snapshot(meta: dict[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Snap
         if not np.isfinite(array).all():
             raise SnapshotError(f'expected finite weights, but "{name}" is not')
     return snapshot
+
+
+def _training(meta: Any, tensors: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], TrainingState]:
+    """The weights, and the state of the training that they are from."""
+    if not isinstance(meta, dict) or set(meta) != TRAINING or GENERATOR not in tensors:
+        fields = sorted(TRAINING)
+        raise SnapshotError(f'expected "{GENERATOR}" and a training with the fields {fields}, got {_short(meta)}')
+    kept = {name.removeprefix(KEPT): array for name, array in tensors.items() if name.startswith(KEPT)}
+    weights = {name: array for name, array in tensors.items() if name != GENERATOR and not name.startswith(KEPT)}
+    return weights, TrainingState(**meta, tensors=kept, generator=tensors[GENERATOR])
 
 
 def _sha256(meta: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:

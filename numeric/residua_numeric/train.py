@@ -9,14 +9,17 @@ from torch import nn
 from residua_network import DescriptionError
 from residua_network.checks import number, one_of, whole
 from residua_numeric.build import seed_of
-from residua_numeric.descent import OPTIMISERS, Descent
+from residua_numeric.descent import Descent
 from residua_numeric.errors import TaskError
 from residua_numeric.history import Run
 from residua_numeric.losses import fitting
 from residua_numeric.modules import DTYPES, dtype_name, torch_model
+from residua_numeric.optimisers import OPTIMISERS
 from residua_numeric.progress import Bar
-from residua_numeric.snapshot import snapshot_of
+from residua_numeric.resume import LEFT_OUT, check_resume, settled
+from residua_numeric.snapshot import Snapshot
 from residua_numeric.state import global_seed, mode, on_threads
+from residua_numeric.statistics import check_rows
 from residua_numeric.tasks import Task
 
 
@@ -24,11 +27,12 @@ def train(
     model: nn.Module,
     task: Task,
     steps: int = 500,
-    optimiser: str = "adam",
-    rate: float = 1e-3,
-    batch: int = 64,
-    seed: int = 0,
+    optimiser: str = LEFT_OUT["optimiser"],
+    rate: float = LEFT_OUT["rate"],
+    batch: int = LEFT_OUT["batch"],
+    seed: int = LEFT_OUT["seed"],
     *,
+    resume: Snapshot | None = None,
     snapshots: Collection[int] = (),
     progress: bool | None = None,
     threads: int = 1,
@@ -38,23 +42,31 @@ def train(
     optimiser: "sgd", "momentum" (0.9) or "adam". Each step sees `batch` points; they are reshuffled every epoch, and
     the few that fill no batch wait for the next. `snapshots`: after which numbers of steps to keep the weights (0:
     before training). `progress`: None shows a bar when training takes over two seconds at a terminal.
+    resume: go on to `steps` in total from a snapshot of an earlier training, bit for bit as if that had not ended.
+    `model` is put to its weights; network, dtype, task, optimiser, batch and seed must be those of the snapshot, the
+    rate may be another, and what is left out is the snapshot's.
     A loss or weights that are not finite stop it, with the model put back to the last weights whose loss was finite.
-    Raises ResiduaError (ShapeError where task and model do not fit).
+    Raises ResiduaError (ShapeError where task and model do not fit, SnapshotError where `resume` does not).
     """
+    optimiser, rate, batch, seed = settled(resume, optimiser=optimiser, rate=rate, batch=batch, seed=seed)
     _check(model, task, steps, optimiser, rate, batch, threads)
-    kept = _moments(snapshots, steps)
-    net = fitting(model, task, "train")
-    begin = time.perf_counter()
     seed_of(seed, "train")
+    net = fitting(model, task, "train")
+    if resume is not None:
+        check_resume(resume, model, net, task, steps, optimiser, batch, seed)
+    begun = 0 if resume is None or resume.step is None else resume.step
+    kept, seen = _moments(snapshots, begun, steps), min(batch, len(task.x))
+    begin = time.perf_counter()
     with on_threads(threads), global_seed(seed), mode(model, training=True), torch.enable_grad():
-        descent = Descent(model, net, task, optimiser, rate, min(batch, len(task.x)), seed)
-        with Bar(steps, rate, progress) as bar:
+        check_rows(model, seen, "train: batch")
+        descent = Descent(model, net, task, optimiser, rate, seen, seed, resume)
+        with Bar(steps, rate, progress, begun) as bar:
             stopped = descent.run(steps, kept, bar)
+        last = descent.snapshot()
     seconds = time.perf_counter() - begin
     found = tuple(s for s in descent.snapshots if s.step is not None and s.step <= descent.done)
-    last = snapshot_of(model, seed, descent.done, net)
     done = tuple(descent.losses)
-    return Run(done, rate, descent.batch, optimiser, seed, steps, task.name, found, last, stopped, seconds)
+    return Run(done, rate, seen, optimiser, seed, steps, task.name, found, last, stopped, seconds, begun)
 
 
 def _check(
@@ -78,8 +90,8 @@ def _check(
         raise DescriptionError("train: the model has no parameter that can be trained")
 
 
-def _moments(snapshots: Collection[int], steps: int) -> frozenset[int]:
+def _moments(snapshots: Collection[int], begun: int, steps: int) -> frozenset[int]:
     for k in snapshots:
-        if whole(k, "a snapshot's step", "train", least=0) > steps:
-            raise DescriptionError(f"train: snapshots must lie between 0 and steps = {steps}, got {k}")
+        if not begun <= whole(k, "a snapshot's step", "train", least=0) <= steps:
+            raise DescriptionError(f"train: snapshots must lie between {begun} and steps = {steps}, got {k}")
     return frozenset(snapshots)

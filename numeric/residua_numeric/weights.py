@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from residua_numeric.modules import dtype_name, modules_of, torch_model
+from residua_numeric.modules import dtype_name, modules_of, torch_model, true_of
 
 if TYPE_CHECKING:
     from residua_numeric.snapshot import Snapshot
@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 def own_tensors(module: nn.Module) -> dict[str, Tensor]:
     """Parameters and buffers of one module, without those of its branch and without num_batches_tracked.
 
-    A layer norm with a weight and no bias gets a bias of zeros: the description knows both or neither.
+    A norm with a weight and no bias gets a bias of zeros: the description knows both or neither. So does a batch norm
+    without stored statistics get a mean of zeros and a variance of ones.
     """
+    module = true_of(module)
     found: dict[str, Tensor] = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     own = {
         name: tensor
         for name, tensor in found.items()
         if not name.startswith("branch.") and not name.endswith("num_batches_tracked")
     }
-    if isinstance(module, nn.LayerNorm) and module.weight is not None and module.bias is None:
+    if isinstance(module, nn.LayerNorm | nn.BatchNorm1d) and module.weight is not None and module.bias is None:
         own["bias"] = torch.zeros_like(module.weight)
+    if isinstance(module, nn.BatchNorm1d) and module.running_mean is None:
+        like = torch.empty(0) if module.weight is None else module.weight.detach()
+        own |= {"running_mean": like.new_zeros(module.num_features), "running_var": like.new_ones(module.num_features)}
     return own
 
 

@@ -1,6 +1,7 @@
 """Proof of a network's printed Jacobian: applied to a direction in ball arithmetic, against the series of the map."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,13 +12,16 @@ from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 
 from residua_network import Layer, Network
 from residua_symbolic.domains import balls
+from residua_symbolic.domains.tangents import B, i
 from residua_symbolic.evaluate import evaluate
-from residua_symbolic.factors import ProductOver
+from residua_symbolic.factors import EachFeature, EachRow, ProductOver
 from residua_symbolic.layers import apply
+from residua_symbolic.matrices import COLUMN
 from residua_symbolic.symbols import symbol_of
 
 BITS_A_LAYER = 8  # what a ball loses in one layer, generously
 DOUBLINGS = 5  # of the precision, where a ball is too wide to decide: powers of powers, large angles
+COUPLED_ROWS = 3  # at two rows and ε = 0 a batch norm lets nothing through
 POINTS = 16  # tried where one of them does not tell all
 
 
@@ -55,6 +59,27 @@ def _at_point(
     return False, True
 
 
+@dataclass
+class _Point:
+    """What formulas name, under the tagged letters: parameters, and values of the forward pass (rows, features)."""
+
+    rows: int
+    parameters: dict[str, Any] = field(default_factory=dict)
+    passed: dict[str, Any] = field(default_factory=dict)
+
+    def at_row(self, b: int) -> dict[str, Any]:
+        """For a formula that acts on one row."""
+        found = {name: a[min(b, len(a) - 1)] if a.ndim == 2 else a for name, a in self.passed.items()}
+        return self.parameters | found
+
+    def at_feature(self, q: int) -> dict[str, Any]:
+        """For a formula that acts on the rows of one feature."""
+        vectors = {name: a[q : q + 1] for name, a in self.parameters.items() if np.ndim(a) == 1 and len(a) > q}
+        found = ((name if len(a) == 1 else f"{name}{COLUMN}{i}", a) for name, a in self.passed.items())
+        passed = {name: a[..., q] for name, a in found if a.shape[-1] > q}
+        return vectors | passed
+
+
 def _claimed_and_found(
     net: Network,
     first: int,
@@ -64,44 +89,47 @@ def _claimed_and_found(
     rng: np.random.Generator,
 ) -> tuple[Any, Any, bool]:
     """printed · v, the t-coefficient of f(h + t v), and whether this tells all."""
-    width = net.sizes[first]
-    direction = rng.normal(size=width)
-    x = balls.series(rng.normal(size=width), direction)
-    values: dict[str, Any] = {}
-    y, tells_all = _run(net.layers[first : last + 1], x, rng, values, str, first, constant)
-    vector = np.array([flint.arb(d) for d in direction.tolist()], dtype=object)
-    return _apply(printed, vector, values), balls.coefficient(y, 1), tells_all
+    coupled = any(layer.couples_rows for layer in net.layers[first : last + 1])
+    shape = (COUPLED_ROWS if coupled else 1, net.sizes[first])
+    direction = rng.normal(size=shape)
+    x = balls.series(rng.normal(size=shape), direction)
+    point = _Point(shape[0])
+    y, tells_all = _run(net.layers[first : last + 1], x, rng, point, str, first, constant)
+    vectors = np.array([[flint.arb(d) for d in row] for row in direction.tolist()], dtype=object)
+    claimed = _apply_to_batch(printed, vectors, point) if coupled else _apply(printed, vectors[0], point.at_row(0))
+    return np.ravel(claimed), np.ravel(balls.coefficient(y, 1)), tells_all
 
 
 def _run(
     layers: tuple[Layer, ...],
     x: Any,
     rng: np.random.Generator,
-    values: dict[str, Any],
+    point: _Point,
     tag: Callable[[int], str],
     first: int,
     constant: bool,
 ) -> tuple[Any, bool]:
     """The forward pass over series, and whether every layer moves with t and every relu has both sides.
 
-    What formulas name is kept in `values` under the tagged letters.
+    What formulas name is kept in `point` under the tagged letters.
     """
     tells_all = True
     for p, layer in enumerate(layers, first):
         here = tag(p)
         if layer.branch:
             inside = partial(_inside, here)
-            inner, inner_tells_all = _run(layer.branch, x, rng, values, inside, 0, constant)
-            values[f"alpha__{here}"] = flint.arb(layer.scale)  # type: ignore[attr-defined]
+            inner, inner_tells_all = _run(layer.branch, x, rng, point, inside, 0, constant)
+            point.parameters[f"alpha__{here}"] = flint.arb(layer.scale)  # type: ignore[attr-defined]
             x = apply(balls.BallDomain(), layer, x, {}, branch=lambda _, inner=inner: inner)
             tells_all = tells_all and inner_tells_all
             continue
         parameters = {name: _random(rng, name, shape) for name, shape in layer.shapes.items()}
         domain = balls.BallDomain(constant_statistics=constant)
-        named = {"x": x, **{symbol_of(layer.kind, name): value for name, value in parameters.items()}}
+        point.passed |= {f"x__{here}": x}
+        point.parameters |= {f"{symbol_of(layer.kind, name)}__{here}": value for name, value in parameters.items()}
         x = apply(domain, layer, x, parameters)
-        values |= {f"{name}__{here}": value for name, value in (named | domain.names).items()}
-        slopes = balls.coefficient(x, 1)
+        point.passed |= {f"{name}__{here}": value for name, value in domain.names.items()}
+        slopes = balls.coefficient(x, 1).ravel()
         tells_all = tells_all and any(bool(slope != 0) for slope in slopes)
         if getattr(layer, "name", "") == "relu":
             tells_all = tells_all and any(bool(slope == 0) for slope in slopes)
@@ -118,25 +146,45 @@ def _random(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Any:
     if len(shape) == 2:
         drawn = rng.normal(size=shape) / shape[-1] ** 0.5
     else:
-        drawn = rng.uniform(0.5, 1.5, size=shape) * rng.choice([-1.0, 1.0], size=shape)
+        drawn = rng.uniform(0.5, 1.5, size=shape)
+        if name != "running_var":
+            drawn *= rng.choice([-1.0, 1.0], size=shape)
     return np.frompyfunc(flint.arb, 1, 1)(drawn)
 
 
-def _apply(m: sp.MatrixExpr, v: Any, values: Mapping[str, Any]) -> Any:
-    """m v, from the right: a product is never multiplied out."""
+def _apply_to_batch(m: sp.MatrixExpr, v: Any, point: _Point) -> Any:
+    """m v for a formula on the stacked batch; v of shape (rows, features)."""
+    if isinstance(m, EachRow):
+        return np.stack([_apply(m.args[0], row, point.at_row(b)) for b, row in enumerate(v)])
+    if isinstance(m, EachFeature):
+        body = m.args[0].xreplace({B: sp.Integer(point.rows)})
+        return np.stack([_apply(body, column, point.at_feature(q)) for q, column in enumerate(v.T)], axis=1)
+    return _composite(m, v, point.parameters, lambda inner, u: _apply_to_batch(inner, u, point))
+
+
+def _composite(m: sp.MatrixExpr, v: Any, values: Mapping[str, Any], apply: Callable[[Any, Any], Any]) -> Any:
+    """m v from the right, a product never multiplied out; None where m is no identity, product or sum."""
     if isinstance(m, sp.Identity):
         return v
     if isinstance(m, ProductOver):
         for factor in reversed(m.unfold()):
-            v = _apply(factor, v, values)
+            v = apply(factor, v)
         return v
     if isinstance(m, sp.MatMul):
         coefficient, matrices = m.as_coeff_matrices()
         for matrix in reversed(matrices):
-            v = _apply(matrix, v, values)
+            v = apply(matrix, v)
         return v if coefficient == 1 else v * _scalar(coefficient, values)
     if isinstance(m, sp.MatAdd):
-        return sum((_apply(a, v, values) for a in m.args[1:]), _apply(m.args[0], v, values))
+        return sum((apply(a, v) for a in m.args[1:]), apply(m.args[0], v))
+    return None
+
+
+def _apply(m: sp.MatrixExpr, v: Any, values: Mapping[str, Any]) -> Any:
+    """m v for a vector v."""
+    found = _composite(m, v, values, lambda inner, u: _apply(inner, u, values))
+    if found is not None:
+        return found
     if isinstance(m, sp.DiagMatrix):
         return _column(m.args[0], values) * v
     if isinstance(m, sp.Transpose) and m.shape[0] == 1:
@@ -152,8 +200,10 @@ def _apply(m: sp.MatrixExpr, v: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _scalar(e: sp.Expr, values: Mapping[str, Any]) -> Any:
+    """A coefficient; gamma[i] of the feature at hand under the name alone."""
+    e = e.xreplace({a: sp.Symbol(a.base.label.name) for a in e.atoms(sp.Indexed) if a.indices == (i,)})
     constants = {s.name: balls.coefficient(np.atleast_1d(values[s.name]), 0) for s in e.free_symbols}
-    return evaluate(e, constants, (), flint.arb, balls.BallDomain().function)
+    return evaluate(e, constants, (), balls.BallDomain())
 
 
 def _column(m: sp.MatrixExpr, values: Mapping[str, Any]) -> Any:
@@ -165,5 +215,5 @@ def _column(m: sp.MatrixExpr, values: Mapping[str, Any]) -> Any:
     if isinstance(m, ElementwiseApplyFunction):
         z = sp.Symbol("i", integer=True)
         entries = m.function(sp.IndexedBase("z")[z])
-        return evaluate(entries, {"z": _column(m.expr, values)}, (z,), flint.arb, balls.BallDomain().function)
+        return evaluate(entries, {"z": _column(m.expr, values)}, (z,), balls.BallDomain())
     return balls.coefficient(values[m.name], 0).reshape(-1)  # a weight of one input is a column, too

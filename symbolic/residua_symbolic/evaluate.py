@@ -1,96 +1,153 @@
 """Index-form SymPy formulas evaluated over arrays of any number type: float64, exact fractions, Arb balls."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
+from functools import lru_cache
 from operator import add, mul
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
 
-Number = Callable[[Any], Any]
-Function = Callable[[str, Any], Any]
+from residua_symbolic.domains.tangents import BATCH, FEATURE, labels
 
 
-def evaluate(
-    formula: sp.Expr,
-    values: Mapping[str, Any],
-    marks: Sequence[sp.Symbol],
-    number: Number = float,
-    function: Function | None = None,
-) -> Any:
+class Arithmetic(Protocol):
+    """What evaluation needs of a domain of numbers."""
+
+    def number(self, value: Any) -> Any:
+        """A constant."""
+
+    def function(self, name: str, x: Any) -> Any:
+        """An elementary function by name; "sqrt" and "pi" (of anything) for constants."""
+
+
+Values = Mapping[str, Any]
+Evaluated = Callable[[Values, Arithmetic], Any]
+
+
+def evaluate(formula: sp.Expr, values: Values, marks: Sequence[sp.Symbol], domain: Arithmetic) -> Any:
     """The array formula[marks], of shape (rows..., len(marks[0]), len(marks[1]), ...), axes of length 1 broadcast.
 
     `values` holds under each name an array whose last axes are the indices of that atom, any axes before them rows;
     a scalar's array has one last axis of length 1, as sums with `keepdims` leave it. A size is a plain int.
     """
-    return _Evaluator(values, number, function).at(sp.sympify(formula), tuple(marks))
+    return _compiled(sp.sympify(formula), tuple(marks))(values, domain)
 
 
-class _Evaluator:
-    def __init__(self, values: Mapping[str, Any], number: Number, function: Function | None) -> None:
-        self.values, self.number, self.function = values, number, function
+@lru_cache(maxsize=4096)
+def _compiled(e: sp.Expr, marks: tuple[sp.Symbol, ...]) -> Evaluated:
+    """The formula as a function of values and domain: read once, evaluated at every layer of a network."""
+    if e.is_Rational:
+        return _rational(int(e.p), int(e.q))
+    if e.is_Add:
+        return _folded(add, [_compiled(a, marks) for a in e.args])
+    if e.is_Mul:
+        small_first = sorted(e.args, key=lambda a: len(labels(a)))
+        return _folded(mul, [_compiled(a, marks) for a in small_first])
+    if e.is_Pow:
+        return _power(e, marks)
+    if isinstance(e, sp.Indexed):
+        return _placed(e.base.label.name, e.indices, marks)
+    if isinstance(e, sp.Symbol):
+        return _scalar(e.name, len(marks))
+    if isinstance(e, sp.KroneckerDelta):
+        return _delta(e, marks)
+    if isinstance(e, sp.Sum):
+        return _sum(e, marks)
+    if isinstance(e, sp.Function) and not e.is_number:
+        name, argument = type(e).__name__, _compiled(e.args[0], marks)
+        return lambda values, domain: domain.function(name, argument(values, domain))
+    if e.is_number:  # sqrt(2), pi: constants that a derivative brings along
+        return _constant(e)
+    raise TypeError(f"no value for {e!r} of type {type(e).__name__}")
 
-    def at(self, e: sp.Expr, marks: tuple[sp.Symbol, ...]) -> Any:
-        if e.is_Rational:
-            return self.number(int(e.p)) / self.number(int(e.q)) if e.q != 1 else self.number(int(e.p))
-        if e.is_Add:
-            return reduce(add, (self.at(a, marks) for a in e.args))
-        if e.is_Mul:
-            return reduce(mul, (self.at(a, marks) for a in e.args))
-        if e.is_Pow:
-            return self._power(e, marks)
-        if isinstance(e, sp.Indexed):
-            return self._place(self.values[e.base.label.name], e.indices, marks)
-        if isinstance(e, sp.Symbol):
-            return self._scalar(self.values[e.name], marks)
-        if isinstance(e, sp.KroneckerDelta):
-            return self._delta(e, marks)
-        if isinstance(e, sp.Sum):
-            (label, _, length), *_ = e.limits
-            inner = self.at(e.function, (*marks, label))
-            total = inner.sum(axis=-1)
-            return total if inner.shape[-1] > 1 else total * self.at(length, marks)  # constant along the label
-        if isinstance(e, sp.Function) and self.function is not None:
-            return self.function(type(e).__name__, self.at(e.args[0], marks))
-        if e.is_number:  # sqrt(2), pi: constants that a derivative brings along
-            return self.number(float(e)) if self.number is float else self._constant(e)
-        raise TypeError(f"no value for {e!r} of type {type(e).__name__}")
 
-    def _power(self, e: sp.Expr, marks: tuple[sp.Symbol, ...]) -> Any:
-        if e.exp.is_Integer:
-            power = reduce(mul, [self.at(e.base, marks)] * abs(int(e.exp)))
-            return power if e.exp > 0 else self.number(1) / power
-        if e.is_number:
-            return self._constant(e)
-        raise TypeError(f"no value for the power {e!r}: only whole exponents of variables are evaluated")
+def _folded(operation: Callable[[Any, Any], Any], parts: list[Evaluated]) -> Evaluated:
+    def run(values: Values, domain: Arithmetic) -> Any:
+        result = parts[0](values, domain)
+        for part in parts[1:]:
+            result = operation(result, part(values, domain))
+        return result
 
-    def _constant(self, e: sp.Expr) -> Any:
-        if self.number is float:
-            return float(e)
-        if self.function is None:
-            raise TypeError(f"no exact value for the constant {e!r}")
-        if e == sp.pi:
-            return self.function("pi", self.number(1))
-        if e.is_Pow and abs(e.exp) == sp.Rational(1, 2):
-            root = self.function("sqrt", self.at(e.base, ()))
-            return root if e.exp > 0 else self.number(1) / root
-        raise TypeError(f"no exact value for the constant {e!r}")
+    return run
 
-    def _scalar(self, value: Any, marks: tuple[sp.Symbol, ...]) -> Any:
+
+def _rational(p: int, q: int) -> Evaluated:
+    if q == 1:
+        return lambda values, domain: domain.number(p)
+    return lambda values, domain: domain.number(p) / domain.number(q)
+
+
+def _power(e: sp.Expr, marks: tuple[sp.Symbol, ...]) -> Evaluated:
+    if e.exp.is_Integer:
+        power = _folded(mul, [_compiled(e.base, marks)] * abs(int(e.exp)))
+        return power if e.exp > 0 else lambda values, domain: domain.number(1) / power(values, domain)
+    if e.is_number:
+        return _constant(e)
+    raise TypeError(f"no value for the power {e!r}: only whole exponents of variables are evaluated")
+
+
+def _constant(e: sp.Expr) -> Evaluated:
+    if e == sp.pi:
+        return lambda values, domain: domain.function("pi", domain.number(1))
+    if e.is_Pow and abs(e.exp) == sp.Rational(1, 2):
+        base = _compiled(e.base, ())
+        if e.exp > 0:
+            return lambda values, domain: domain.function("sqrt", base(values, domain))
+        return lambda values, domain: domain.number(1) / domain.function("sqrt", base(values, domain))
+    raise TypeError(f"no value for the constant {e!r}")
+
+
+def _scalar(name: str, extra: int) -> Evaluated:
+    def run(values: Values, domain: Arithmetic) -> Any:
+        value = values[name]
         if not hasattr(value, "reshape"):
-            return self.number(value) if isinstance(value, int) else value
+            return domain.number(value) if isinstance(value, int) else value
         rows = value.shape[:-1]
-        return value.reshape(rows + (1,) * len(marks)) if rows or marks else value.reshape(1)[0]
+        return value.reshape(rows + (1,) * extra) if rows or extra else value.reshape(1)[0]
 
-    def _place(self, value: Any, indices: Sequence[sp.Symbol], marks: tuple[sp.Symbol, ...]) -> Any:
-        order = sorted(range(len(indices)), key=lambda p: marks.index(indices[p]))
-        rows = value.ndim - len(indices)
-        moved = value.transpose(*range(rows), *(rows + p for p in order))
-        lengths = {indices[p]: value.shape[rows + p] for p in order}
-        return moved.reshape(value.shape[:rows] + tuple(lengths.get(mark, 1) for mark in marks))
+    return run
 
-    def _delta(self, e: sp.KroneckerDelta, marks: tuple[sp.Symbol, ...]) -> Any:
-        size = self.values["n"]
-        eye = np.array([[self.number(int(p == q)) for q in range(size)] for p in range(size)])
-        return self._place(eye, tuple(e.args), marks)
+
+def _placed(name: str, indices: Sequence[sp.Symbol], marks: tuple[sp.Symbol, ...]) -> Evaluated:
+    order, place = _places(indices, marks)
+    return lambda values, domain: _place(values[name], order, place)
+
+
+def _places(indices: Sequence[sp.Symbol], marks: tuple[sp.Symbol, ...]) -> tuple[list[int], list[int | None]]:
+    """The indices in the order of the marks; for every mark, the index that stands there."""
+    order = sorted(range(len(indices)), key=lambda p: marks.index(indices[p]))
+    return order, [indices.index(mark) if mark in indices else None for mark in marks]
+
+
+def _place(value: Any, order: list[int], place: list[int | None]) -> Any:
+    """The array with an axis for every mark, of length 1 where its indices have none."""
+    rows = value.ndim - len(order)
+    if len(order) == len(place) == 1:  # one index, which is the mark
+        return value
+    moved = value.transpose(*range(rows), *(rows + p for p in order))
+    return moved.reshape(value.shape[:rows] + tuple(1 if p is None else value.shape[rows + p] for p in place))
+
+
+def _delta(e: sp.KroneckerDelta, marks: tuple[sp.Symbol, ...]) -> Evaluated:
+    axis = BATCH if BATCH.label in e.args or BATCH.primed in e.args else FEATURE
+    order, place = _places(tuple(e.args), marks)
+
+    def run(values: Values, domain: Arithmetic) -> Any:
+        size = values[axis.size.name]
+        eye = np.array([[domain.number(int(p == q)) for q in range(size)] for p in range(size)])
+        return _place(eye, order, place)
+
+    return run
+
+
+def _sum(e: sp.Sum, marks: tuple[sp.Symbol, ...]) -> Evaluated:
+    (label, _, length), *_ = e.limits
+    term, size = _compiled(e.function, (*marks, label)), _compiled(length, marks)
+
+    def run(values: Values, domain: Arithmetic) -> Any:
+        inner = term(values, domain)
+        total = inner.sum(axis=-1)
+        return total if inner.shape[-1] > 1 else total * size(values, domain)  # constant along the label
+
+    return run

@@ -1,30 +1,43 @@
 """The factors of a network's Jacobian as formulas: one a layer or block, in letters that carry the layer's index.
 
 A letter `gamma__3` is γ of layer 3, `W__3,1` the weight at position 1 of the branch of layer 3, `W__l` that of the
-layer over which a product runs, `W__2*l+1` every second one.
+layer over which a product runs, `W__2*l+1` every second one; `xhat__3:i` is column i of x̂ of layer 3.
+
+Where batch statistics couple the rows, formulas act on the stacked batch, with the entry x[b, i] at place b · n + i:
+what acts on every row by itself is an `EachRow`, what acts on the rows of every feature an `EachFeature`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sympy as sp
 
 from residua_network import Layer
-from residua_symbolic.domains.tangents import i, n
+from residua_symbolic.domains.tangents import BATCH, B, atom, i, n
 from residua_symbolic.layer import LayerDerivation, derive_layer, m
-from residua_symbolic.matrices import matrix_form
+from residua_symbolic.matrices import COLUMN, matrix_form
 from residua_symbolic.operator import Operator, Term
 from residua_symbolic.symbols import CONSTANTS, symbol_of
 
 ALPHA = CONSTANTS["scale"]
 INDEX = sp.Symbol("l", integer=True, nonnegative=True)
+T = sp.Symbol("t", real=True)  # marks a branch: a path that takes k of them has the factor t^k
 
 
 def derivation_of(layer: Layer, assume: str | None) -> LayerDerivation:
-    """The derivation of the kind of this layer; for an activation, of its function."""
-    return derive_layer(layer.kind, assume, getattr(layer, "name", "phi"))
+    """The derivation of the kind of this layer, in its variant: the function of an activation, say."""
+    return derive_layer(layer.kind, assume, getattr(layer, layer.variant) if layer.variant else None)
+
+
+@lru_cache(maxsize=4096)
+def operators_of(layer: Layer, assume: str | None) -> tuple[Operator, Operator | None]:
+    """The operator of this layer, and of what an assumption drops from it; None where that is nothing."""
+    derivation = derivation_of(layer, assume)
+    lost = derivation.dropped
+    kept = operator_of(layer, derivation.operator)
+    return kept, operator_of(layer, lost) if lost is not None and lost.terms else None
 
 
 def operator_of(layer: Layer, operator: Operator) -> Operator:
@@ -34,7 +47,8 @@ def operator_of(layer: Layer, operator: Operator) -> Operator:
         for name, parameter in layer.parameters.items()
         if name not in layer.shapes and len(parameter.axes) == 1
     }
-    return Operator(tuple(Term(t.tied, t.left.xreplace(absent), t.matrix, t.right) for t in operator.terms))
+    terms = tuple(Term(t.tied, t.left.xreplace(absent), t.matrix, t.right) for t in operator.terms)
+    return Operator(terms, operator.axis)
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,8 @@ class Factor:
     outputs: int
     assume: str | None
     branch: tuple["Factor", ...] = ()
+    coupled: bool = False  # whether the network couples rows, so that formulas act on the stacked batch
+    marked: bool = False  # whether a branch is marked with a factor t
 
     @cached_property
     def formula(self) -> sp.MatrixExpr:
@@ -57,8 +73,18 @@ class Factor:
         """The matrix expression with another index in place of this layer's."""
         if not self.branch:
             return self._leaf(derivation_of(self.layer, self.assume).operator, tag)
+        size = B * self.inputs if self.coupled else self.inputs
+        return sp.MatAdd(sp.Identity(size), self.through(tag))
+
+    @property
+    def branch_formula(self) -> sp.MatrixExpr:
+        """What a block adds to its skip."""
+        return self.through(self.name.replace(".branch.", ","))
+
+    def through(self, tag: str) -> sp.MatrixExpr:
+        """α F, or t α F where it is marked, with another index in place of this block's."""
         inner = [f.tagged(f"{tag},{f.name.rpartition('.')[2]}") for f in self.branch]
-        return sp.MatAdd(sp.Identity(self.inputs), self.scale(tag) * _product(inner))
+        return self.scale(tag) * (T if self.marked else sp.S.One) * product(inner)
 
     def scale(self, tag: str) -> sp.Expr:
         """The factor of the branch: α with the layer's index, or 1."""
@@ -76,14 +102,18 @@ class Factor:
     def exact(self) -> "Factor":
         """The same factor without the assumption."""
         branch = tuple(f.exact() for f in self.branch)
-        return Factor(self.name, self.layer, self.inputs, self.outputs, None, branch)
+        return Factor(self.name, self.layer, self.inputs, self.outputs, None, branch, self.coupled)
 
     def _leaf(self, operator: Operator, tag: str) -> sp.MatrixExpr:
-        formula = matrix_form(operator_of(self.layer, operator), m, n)
+        here = operator_of(self.layer, operator)
+        if here.axis is BATCH:
+            return EachFeature(with_tags(matrix_form(here), lambda _: tag), self.inputs)
+        formula = matrix_form(here, m, n)
         if self.layer.takes is None or self.layer.gives == self.layer.takes:
             formula = formula.xreplace({m: n})
         sized = formula.xreplace({n: sp.Integer(self.inputs), m: sp.Integer(self.outputs)})
-        return with_tags(sized, lambda _: tag)
+        tagged = with_tags(sized, lambda _: tag)
+        return EachRow(tagged) if self.coupled else tagged
 
 
 def telescoped(factors: Sequence[Factor], tags: Sequence[str]) -> sp.MatrixExpr | None:
@@ -94,25 +124,75 @@ def telescoped(factors: Sequence[Factor], tags: Sequence[str]) -> sp.MatrixExpr 
         if middle is not None:
             above = [f.exact().tagged(t) for f, t in zip(factors[:p], tags[:p], strict=True)]
             below = [f.tagged(t) for f, t in zip(factors[p + 1 :], tags[p + 1 :], strict=True)]
-            terms.append(_product([*above, middle, *below]))
+            terms.append(product([*above, middle, *below]))
     return None if not terms else terms[0] if len(terms) == 1 else sp.MatAdd(*terms)
 
 
-def _product(factors: Sequence[sp.MatrixExpr]) -> sp.MatrixExpr:
-    return factors[0] if len(factors) == 1 else sp.MatMul(*factors)
+def product(factors: Sequence[sp.MatrixExpr]) -> sp.MatrixExpr:
+    """The product; neighbours that act on every row by themselves share one ⊕ over b."""
+    shared: list[sp.MatrixExpr] = []
+    for factor in factors:
+        if shared and isinstance(factor, EachRow) and isinstance(shared[-1], EachRow):
+            shared[-1] = EachRow(sp.MatMul(shared[-1].args[0], factor.args[0]))
+        else:
+            shared.append(factor)
+    return shared[0] if len(shared) == 1 else sp.MatMul(*shared)
 
 
 def with_tags(e: sp.Basic, retag: Callable[[str], str]) -> Any:
     """`e` with the index of every letter replaced; a letter without one gets one. Numbers and bound z stay."""
-    found = {}
-    for a in e.atoms(sp.MatrixSymbol, sp.Symbol):
+
+    def renamed(name: str) -> str:
+        base, _, tag = name.partition("__")
+        tag, column, label = tag.partition(COLUMN)
+        return f"{base}__{retag(tag)}{column}{label}"
+
+    found: dict[Any, Any] = {}
+    for a in e.atoms(sp.MatrixSymbol, sp.Indexed, sp.Symbol):
         if isinstance(a, sp.MatrixSymbol):
-            base, _, tag = a.name.partition("__")
-            found[a] = sp.MatrixSymbol(f"{base}__{retag(tag)}", *a.shape)
+            found[a] = sp.MatrixSymbol(renamed(a.name), *a.shape)
+        elif isinstance(a, sp.Indexed):
+            found[a] = atom(renamed(a.base.label.name), a.indices)
         elif a.name.partition("__")[0] in ("s", ALPHA.name):
-            base, _, tag = a.name.partition("__")
-            found[a] = sp.Symbol(f"{base}__{retag(tag)}", **a.assumptions0)
+            found[a] = sp.Symbol(renamed(a.name), **a.assumptions0)
     return e.xreplace(found)
+
+
+class EachRow(sp.MatrixExpr):
+    """The same matrix for every row b of the batch, with the letters of that row: ⊕_b body."""
+
+    def __new__(cls, body: sp.MatrixExpr) -> "EachRow":
+        return sp.Basic.__new__(cls, body)  # type: ignore[no-any-return]
+
+    @property
+    def shape(self) -> tuple[sp.Expr, sp.Expr]:
+        rows, columns = self.args[0].shape
+        return B * rows, B * columns
+
+    def doit(self, **hints: Any) -> "EachRow":
+        """Itself."""
+        return self
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\bigoplus_{{b}}\left({printer._print(self.args[0])}\right)"
+
+
+class EachFeature(sp.MatrixExpr):
+    """A B × B matrix for every feature i, which acts on the rows of that feature: entries δ_ij body_i[b, c]."""
+
+    def __new__(cls, body: sp.MatrixExpr, features: int) -> "EachFeature":
+        return sp.Basic.__new__(cls, body, sp.Integer(features))  # type: ignore[no-any-return]
+
+    @property
+    def shape(self) -> tuple[sp.Expr, sp.Expr]:
+        return B * self.args[1], B * self.args[1]
+
+    def doit(self, **hints: Any) -> "EachFeature":
+        """Itself."""
+        return self
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\bigoplus_{{i}}\left({printer._print(self.args[0])}\right)"
 
 
 class ProductOver(sp.MatrixExpr):
@@ -167,7 +247,7 @@ def folded(factors: Sequence[Factor]) -> list[sp.MatrixExpr]:
         start = int(ascending[at].name)
         group = [_group_tag(f, start, period, q) for q, f in enumerate(ascending[at : at + period])]
         first, last = (start, start + count - 1) if period == 1 else (0, count - 1)
-        result.append(ProductOver(_product(group[::-1]), first, last))
+        result.append(ProductOver(product(group[::-1]), first, last))
         at += period * count
     return result[::-1]
 

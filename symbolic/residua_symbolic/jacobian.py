@@ -8,14 +8,17 @@ import numpy as np
 import sympy as sp
 
 from residua_network import Layer, Network, ResiduaError
-from residua_network.checks import unknown
+from residua_network.checks import unknown, whole
 from residua_symbolic import chain_rule
 from residua_symbolic.derivation import Derivation, Proof, Step
-from residua_symbolic.factors import Factor, derivation_of, folded, telescoped
+from residua_symbolic.domains import balls
+from residua_symbolic.enclosure import Enclosure
+from residua_symbolic.factors import Factor, derivation_of, folded, product, telescoped
 from residua_symbolic.layer import CONSTANT_STATISTICS
-from residua_symbolic.linearised import Chain, identity_rows, linearise, row_norms
+from residua_symbolic.linearised import Chain, from_columns, identity_rows, linearise, over_all_rows, row_norms
+from residua_symbolic.paths import Paths
 from residua_symbolic.printing import latex
-from residua_symbolic.weights import Floats, Weights, checked_rows, checked_weights
+from residua_symbolic.weights import Floats, Weights, checked_cotangent, checked_rows, checked_weights
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Dropped:
         """Σ_l (exact factors above l) · D_l · (approximate factors below l); zero where nothing is dropped."""
         factors = self.jacobian.factors
         result = telescoped(factors, [factor.name for factor in factors])
-        return sp.ZeroMatrix(factors[0].outputs, factors[-1].inputs) if result is None else result
+        return sp.ZeroMatrix(*self.jacobian.formula.shape) if result is None else result
 
     @property
     def layers(self) -> dict[str, sp.MatrixExpr]:
@@ -38,11 +41,14 @@ class Dropped:
         return {name: formula for name, formula in found.items() if formula is not None}
 
     def evaluate(self, weights: Weights, x: Floats) -> Floats:
-        """float64 of shape (batch, outputs, inputs): the telescoped sum, by structured products."""
+        """float64 of the shape of the Jacobian: the telescoped sum, by structured products."""
         chain, _ = self.jacobian.linearised(weights, x)
         v = identity_rows(len(x), self.jacobian.factors[-1].inputs)
+        coupled = self.jacobian.couples_rows
+        v = over_all_rows(v) if coupled else v
         with np.errstate(all="ignore"):
-            return np.swapaxes(chain.missing(v, np.zeros_like(v))[1], 1, 2)
+            missing: Floats = from_columns(chain.missing(v, np.zeros_like(v))[1], coupled)
+        return missing
 
     def latex(self) -> str:
         """The formula."""
@@ -68,6 +74,11 @@ class NetworkJacobian(Derivation):
         return self.network.layers[self.start : self.stop + 1]
 
     @property
+    def couples_rows(self) -> bool:
+        """Whether batch statistics between `start` and `stop` couple the rows of the batch."""
+        return any(layer.couples_rows for layer in self.layers)
+
+    @property
     def dropped(self) -> Dropped | None:
         """What the assumption leaves out; None without an assumption."""
         return None if self.assume is None else Dropped(self)
@@ -86,18 +97,46 @@ class NetworkJacobian(Derivation):
         return chain, y
 
     def evaluate(self, weights: Weights, x: Floats) -> Floats:
-        """J[b, i, j] = ∂y[b, i] / ∂h[b, j] in float64, by structured products.
+        """J[b, i, j] = ∂y[b, i] / ∂h[b, j] in float64, by structured products; where rows are coupled,
+        J[b, i, c, j] = ∂y[b, i] / ∂h[c, j].
 
         weights: {name: float64 array} of the whole network; x: (batch, inputs), the input of the network, also where
-        `start` is not the first layer. Returns (batch, outputs, inputs). Raises WeightsError or ShapeError.
+        `start` is not the first layer. Returns (batch, outputs, inputs), or (batch, outputs, batch, inputs). Raises
+        WeightsError or ShapeError.
         """
         chain, _ = self.linearised(weights, x)
         outputs, inputs = self.factors[0].outputs, self.factors[-1].inputs
         with np.errstate(all="ignore"):
+            product: Floats
             if outputs <= inputs:
-                product: Floats = chain.transpose(identity_rows(len(x), outputs))
-                return product
-            return np.swapaxes(chain.apply(identity_rows(len(x), inputs)), 1, 2)
+                product = chain.pulled_back(identity_rows(len(x), outputs), self.couples_rows)
+            else:
+                product = chain.pushed_forward(identity_rows(len(x), inputs), self.couples_rows)
+        return product
+
+    def enclose(self, weights: Weights, x: Floats, bits: int = balls.BITS) -> Enclosure:
+        """`evaluate` in ball arithmetic of that many bits: certified bounds of the exact values, for small networks.
+
+        Raises ResiduaError where that precision does not decide: a relu at its kink, balls that are not finite.
+        """
+        whole(bits, "bits", "enclose", least=2)
+        w, rows = checked_weights(self.network, weights), checked_rows(x, "x", self.network.inputs)
+        lifted = {name: balls.exact(array) for name, array in w.items()}
+        with balls.precision(bits):
+            try:
+                h, _ = linearise(self.network.layers[: self.start], balls.exact(rows), lifted, domain=balls.BallDomain)
+                _, chain = linearise(self.layers, h, lifted, self.assume, first=self.start, domain=balls.BallDomain)
+                unit = balls.exact(identity_rows(len(rows), self.factors[0].outputs))
+                found = chain.pulled_back(unit, self.couples_rows)
+            except ArithmeticError as error:
+                raise ResiduaError(f"enclose: {bits} bits do not decide at this point: {error}") from None
+        if not all(ball.is_finite() for ball in found.ravel()):
+            raise ResiduaError(f"enclose: {bits} bits give no finite bounds at this point; more bits may")
+        return Enclosure(found, bits)
+
+    def paths(self) -> Paths:
+        """The expansion of Π (I + α F) over the residual blocks at top level, grouped by length."""
+        return Paths(self)
 
     def gradient_norms(self, weights: Weights, x: Floats, cotangent: Floats) -> Floats:
         """Euclidean norm, for each row, of the pulled-back cotangent at the input of every layer.
@@ -105,9 +144,7 @@ class NetworkJacobian(Derivation):
         cotangent: (batch, outputs). Returns (batch, layers), in layer order; one backward sweep.
         """
         chain, _ = self.linearised(weights, x)
-        u = checked_rows(cotangent, "cotangent", self.factors[0].outputs)
-        if len(u) != len(x):
-            raise ResiduaError(f"cotangent expects {len(x)} rows, one for each row of x, got {len(u)}")
+        u = checked_cotangent(cotangent, len(x), self.factors[0].outputs)
         with np.errstate(all="ignore"):
             norms = [row_norms(g)[:, 0] for g in chain.backward(u[:, None, :])]
         return np.stack(norms[::-1], axis=1)
@@ -128,12 +165,14 @@ def jacobian(
         raise ResiduaError(f"jacobian: start={first} comes after stop={last}")
     if assume not in (None, CONSTANT_STATISTICS):
         raise ResiduaError(f"jacobian: {unknown('assumption', assume, [CONSTANT_STATISTICS])}")
-    factors = _factors(net.layers[first : last + 1], net.sizes[first : last + 2], assume, "", first)
+    layers = net.layers[first : last + 1]
+    coupled = any(layer.couples_rows for layer in layers)
+    factors = _factors(layers, net.sizes[first : last + 2], assume, coupled, "", first)
     formulas = folded(factors)
-    formula = formulas[0] if len(formulas) == 1 else sp.MatMul(*formulas)
+    formula = product(formulas)
     return NetworkJacobian(
         title=f"Jacobian of layers {first} to {last}" + (f" with {assume}" if assume else ""),
-        symbol=sp.MatrixSymbol("J", net.sizes[last + 1], net.sizes[first]),
+        symbol=sp.MatrixSymbol("J", *formula.shape),
         formula=formula,
         assumptions=_assumptions(net, first, last, assume),
         steps=_steps(net, first, last, assume, formula),
@@ -154,7 +193,7 @@ def _position(net: Network, value: int | None, name: str, default: int) -> int:
 
 
 def _factors(
-    layers: tuple[Layer, ...], sizes: tuple[int, ...], assume: str | None, prefix: str, first: int = 0
+    layers: tuple[Layer, ...], sizes: tuple[int, ...], assume: str | None, coupled: bool, prefix: str, first: int = 0
 ) -> tuple[Factor, ...]:
     """Output-most first."""
     made = []
@@ -163,16 +202,16 @@ def _factors(
         branch: tuple[Factor, ...] = ()
         if layer.branch:
             inner = Network(layer.branch, inputs=sizes[p])
-            branch = _factors(layer.branch, inner.sizes, assume, f"{name}.branch.")
-        made.append(Factor(name, layer, sizes[p], sizes[p + 1], assume, branch))
+            branch = _factors(layer.branch, inner.sizes, assume, coupled, f"{name}.branch.")
+        made.append(Factor(name, layer, sizes[p], sizes[p + 1], assume, branch, coupled))
     return tuple(reversed(made))
 
 
 def _leaves(layers: tuple[Layer, ...]) -> dict[tuple[str, str], Layer]:
-    """One layer of every kind (and function) that occurs, composites included."""
+    """One layer of every kind and variant that occurs, composites included."""
     found: dict[tuple[str, str], Layer] = {}
     for layer in layers:
-        found.setdefault((layer.kind, getattr(layer, "name", "")), layer)
+        found.setdefault((layer.kind, getattr(layer, layer.variant, "")), layer)
         found = {**_leaves(layer.branch), **found}
     return found
 
@@ -182,7 +221,7 @@ def _steps(net: Network, first: int, last: int, assume: str | None, formula: sp.
     steps = []
     for layer in _leaves(net.layers[first : last + 1]).values():
         d = derivation_of(layer, assume)
-        name = " ".join([layer.kind, getattr(layer, "name", "")]).strip()
+        name = " ".join([layer.kind, getattr(layer, layer.variant, "")]).strip()
         proof = Proof("the derivation of this kind, every step", partial(_proves, d))
         symbol = sp.MatrixSymbol(f"J_{layer.kind}", *d.formula.shape)
         steps.append(Step(name, symbol, d.formula, "derived from the forward map of the kind", (proof,)))
@@ -200,6 +239,9 @@ def _proves(derivation: Any, right: Any) -> bool:
 
 def _assumptions(net: Network, first: int, last: int, assume: str | None) -> tuple[str, ...]:
     stated: dict[str, None] = {}
-    for layer in _leaves(net.layers[first : last + 1]).values():
+    layers = net.layers[first : last + 1]
+    for layer in _leaves(layers).values():
         stated |= dict.fromkeys(derivation_of(layer, assume).assumptions)
+    if any(layer.couples_rows for layer in layers):
+        return (*stated, "acts on the stacked batch: ⊕ over b on every row, ⊕ over i on the rows of every feature")
     return tuple(stated)

@@ -11,12 +11,12 @@ from residua_network.checks import unknown
 from residua_symbolic import functions
 from residua_symbolic.derivation import Derivation, Proof, Step
 from residua_symbolic.domains import sums
-from residua_symbolic.domains.tangents import Fact, Named, Tangent, Tangents, atom, i, j, k, n
-from residua_symbolic.layers import arguments, forward_map
+from residua_symbolic.domains.tangents import BATCH, FEATURE, Fact, Named, Tangent, Tangents, atom, j
+from residua_symbolic.kind import run
 from residua_symbolic.matrices import entry, matrix_form
 from residua_symbolic.operator import Operator, read_off
 from residua_symbolic.referee import Referee
-from residua_symbolic.symbols import CONSTANTS, is_rectangular, symbol_of
+from residua_symbolic.symbols import is_rectangular
 
 m = sp.Symbol("m", integer=True, positive=True)  # outputs, where they are not as many as the inputs
 CONSTANT_STATISTICS = "constant statistics"
@@ -24,7 +24,10 @@ CONSTANT_STATISTICS = "constant statistics"
 
 @dataclass(frozen=True, repr=False)
 class LayerDerivation(Derivation):
-    """The Jacobian of a kind. `formula` is its matrix form, `components` the index form J[i, j]."""
+    """The Jacobian of a kind. `formula` is its matrix form, `components` the index form J[i, j].
+
+    Where rows are coupled, `formula` is the B × B matrix of one feature i, and `components` J[b, i, c, j].
+    """
 
     kind: str
     components: sp.Expr
@@ -32,35 +35,50 @@ class LayerDerivation(Derivation):
     dropped: Operator | None = None  # what an assumption leaves out: true Jacobian minus this one
 
 
-@cache
-def derive_layer(kind: str, assume: str | None = None, function: str = "phi") -> LayerDerivation:
-    """The Jacobian of a layer kind for symbolic size n, as a `LayerDerivation`.
+def derive_layer(kind: str, assume: str | None = None, variant: str | None = None) -> LayerDerivation:
+    """The Jacobian of a layer kind for symbolic sizes, as a `LayerDerivation`.
 
-    `function` names the activation (default: any differentiable one); `assume="constant statistics"` treats means as
-    constants, as document 003 does in (1.10), and keeps what that drops. Raises ResiduaError for an unknown kind.
+    `variant`: the function of an activation (default: any differentiable one), the statistics of batch norm (default:
+    "batch"). `assume="constant statistics"` treats means as constants, as document 003 does in (1.10), and keeps what
+    that drops. Raises ResiduaError for an unknown kind, variant or assumption.
     """
     if kind not in kinds():
         raise ResiduaError(f"derive_layer: {unknown('kind', kind, kinds())}")
     if assume not in (None, CONSTANT_STATISTICS):
         raise ResiduaError(f"derive_layer: {unknown('assumption', assume, [CONSTANT_STATISTICS])}")
-    if function not in functions.ACTIVATIONS:
-        raise ResiduaError(f"derive_layer: {unknown('activation', function, functions.ACTIVATIONS)}")
-    constant = assume == CONSTANT_STATISTICS
-    domain, tangent = run(kind, function, constant)
+    known = variants(kind)
+    if variant is not None and variant not in known:
+        if not kinds()[kind].variant:
+            raise ResiduaError(f"derive_layer: {kind} has no variants, got {variant!r}")
+        what = "activation" if kind == "activation" else kinds()[kind].variant
+        raise ResiduaError(f"derive_layer: {unknown(what, variant, known)}")
+    return _derive(kind, assume, known[0] if variant is None else variant)
+
+
+def variants(kind: str) -> tuple[str, ...]:
+    """The variants of a kind, the default first; of an activation "phi", any differentiable function, too."""
+    if kind == "activation":
+        return ("phi", *kinds()[kind].variants)
+    return kinds()[kind].variants or ("",)
+
+
+@cache
+def _derive(kind: str, assume: str | None, variant: str) -> LayerDerivation:
+    full = run(kind, variant, False)
+    constant = assume == CONSTANT_STATISTICS and run(kind, variant, True)[1] != full[1]  # else nothing is assumed
+    domain, tangent = run(kind, variant, True) if constant else full
     operator = read_off(tangent)
-    referee = Referee(kind, function, constant)
-    formula = matrix_form(operator, m if is_rectangular(kind) else n)
-    steps = [*_recorded(domain, referee), *_function_steps(kind, function), *_result(operator, formula, referee)]
-    dropped = None
-    if constant:
-        full = run(kind, function, False)[1]
-        dropped = read_off(_difference(full, tangent))
-        steps += _dropped_steps(read_off(full), operator, dropped)
+    referee = Referee(kind, variant, constant, operator.axis)
+    formula = matrix_form(operator, m if is_rectangular(kind) else None)
+    steps = [*_recorded(domain, referee), *_function_steps(kind, variant), *_result(operator, formula, referee)]
+    dropped = None if assume is None else read_off(_difference(full[1], tangent))
+    if dropped is not None:
+        steps += _dropped_steps(read_off(full[1]), operator, dropped)
     return LayerDerivation(
-        title=f"Jacobian of {kind}" + (f" with {assume}" if assume else ""),
+        title=f"Jacobian of {named(kind, variant)}" + (f" with {assume}" if assume else ""),
         symbol=sp.MatrixSymbol("J", *formula.shape),
         formula=formula,
-        assumptions=_assumptions(kind, function, assume),
+        assumptions=_assumptions(kind, variant, assume),
         steps=tuple(steps),
         kind=kind,
         components=operator.components,
@@ -69,28 +87,16 @@ def derive_layer(kind: str, assume: str | None = None, function: str = "phi") ->
     )
 
 
-def run(kind: str, function: str, constant: bool) -> tuple[Tangents, Tangent]:
-    """The forward map over symbolic arrays."""
-    label = k if is_rectangular(kind) else i
-    domain = Tangents(label, constant_statistics=constant)
-    x = domain.input()
-    values: dict[str, Any] = {}
-    for name in arguments(kind):
-        if name in kinds()[kind].parameters:
-            axes = kinds()[kind].parameters[name].axes
-            values[name] = atom(symbol_of(kind, name), [k if axis == "inputs" else i for axis in axes])
-        elif name == "branch":
-            values[name] = domain.abstract_map("F", "J_F")
-        else:
-            values[name] = CONSTANTS.get(name, function)
-    return domain, domain.differential(forward_map(kind)(domain, x, **values))
+def named(kind: str, variant: str) -> str:
+    """The kind as titles call it."""
+    return f"{kind} on {variant} statistics" if kinds()[kind].variant == "statistics" else kind
 
 
 def _difference(a: Tangent, b: Tangent) -> Tangent:
     return {pattern: a.get(pattern, sp.Integer(0)) - b.get(pattern, sp.Integer(0)) for pattern in {**a, **b}}
 
 
-def _recorded(domain: Tangents, referee: "Referee") -> list[Step]:
+def _recorded(domain: Tangents, referee: Referee) -> list[Step]:
     """What the forward map named, with its derivative, and the sums that were used, in that order."""
     steps = []
     for record in domain.steps:
@@ -102,16 +108,21 @@ def _recorded(domain: Tangents, referee: "Referee") -> list[Step]:
     return steps
 
 
-def _named_steps(record: Named, referee: "Referee") -> list[Step]:
+def _named_steps(record: Named, referee: Referee) -> list[Step]:
     name = record.atom.base.label.name if isinstance(record.atom, sp.Indexed) else record.atom.name
     components = read_off(record.tangent).components if record.tangent else sp.Integer(0)
-    left = sp.Derivative(record.atom, atom("x", (j,)), evaluate=False)
+    left = sp.Derivative(record.atom, _input(referee), evaluate=False)
     constant = referee.constant and not record.tangent
     reason = "a statistic, taken for a constant: the assumption" if constant else "chain rule, in the newest names"
     return [
         Step(name, record.atom, record.value, "definition"),
         Step(f"d {name}", left, components, reason, () if constant else referee.proofs_of_derivative(name)),
     ]
+
+
+def _input(referee: Referee) -> sp.Expr:
+    """The entry of x by which is differentiated."""
+    return atom("x", (j,) if referee.axis is FEATURE else (referee.axis.primed, j))
 
 
 def _function_steps(kind: str, function: str) -> list[Step]:
@@ -137,35 +148,42 @@ def _definition_proof(f: type[functions.Elementary]) -> Any:
     return lambda right: right == f(z).diff(z) and functions.derivative_holds(f)
 
 
-def _result(operator: Operator, formula: sp.MatrixExpr, referee: "Referee") -> list[Step]:
-    left = sp.Derivative(atom("y", (i,)), atom("x", (j,)), evaluate=False)
+def _result(operator: Operator, formula: sp.MatrixExpr, referee: Referee) -> list[Step]:
+    axis = operator.axis
+    left = sp.Derivative(atom("y", operator.output), _input(referee), evaluate=False)
     as_entries = Proof(
-        "for every n, entry by entry against the index form",
-        lambda right: sums.vanishes(entry(right, i, j) - operator.components),
+        f"for every {axis.size}, entry by entry against the index form",
+        lambda right: sums.vanishes(entry(right, axis.label, axis.primed) - operator.of_one_feature, axis),
     )
+    reason = "common factors in front" + (", for each feature i" if axis is BATCH else "")
     return [
         Step("components", left, operator.components, "the names put together", referee.proofs_of_derivative("y")),
-        Step("matrix form", sp.MatrixSymbol("J", *formula.shape), formula, "common factors in front", (as_entries,)),
+        Step("matrix form", sp.MatrixSymbol("J", *formula.shape), formula, reason, (as_entries,)),
     ]
 
 
 def _dropped_steps(full: Operator, kept: Operator, dropped: Operator) -> list[Step]:
     if not dropped.terms:
         return []
+    axis = full.axis
+    difference = full.of_one_feature - kept.of_one_feature
     proof = Proof(
-        "for every n, entry by entry against the two Jacobians",
-        lambda right: sums.vanishes(entry(right, i, j) - full.components + kept.components),
+        f"for every {axis.size}, entry by entry against the two Jacobians",
+        lambda right: sums.vanishes(entry(right, axis.label, axis.primed) - difference, axis),
     )
     form = matrix_form(dropped)
     return [Step("dropped", sp.MatrixSymbol("D", *form.shape), form, "true Jacobian minus this one", (proof,))]
 
 
-def _assumptions(kind: str, function: str, assume: str | None) -> tuple[str, ...]:
+def _assumptions(kind: str, variant: str, assume: str | None) -> tuple[str, ...]:
     stated = []
-    if kind in ("layernorm", "rmsnorm"):
+    if kind in ("layernorm", "rmsnorm", "batchnorm"):
         stated.append("s > 0: the variance (mean square) plus ε does not vanish")
+    if kind == "batchnorm":
+        coupled = "statistics of the batch: rows are coupled, features are not"
+        stated.append(coupled if variant == "batch" else "stored statistics: constants")
     if kind == "activation":
-        stated.append("relu'(0) = 0, as torch has it" if function == "relu" else "φ is differentiable at x")
+        stated.append("relu'(0) = 0, as torch has it" if variant == "relu" else "φ is differentiable at x")
     if kind == "dropout":
         stated.append("evaluation mode: dropout is the identity")
     if assume:

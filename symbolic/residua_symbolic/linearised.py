@@ -8,10 +8,10 @@ import numpy as np
 
 from residua_network import Layer, ShapeError
 from residua_symbolic.domains.floats import FloatDomain
-from residua_symbolic.factors import derivation_of, operator_of
+from residua_symbolic.factors import operators_of
 from residua_symbolic.layers import apply
-from residua_symbolic.operator import AtPoint, Operator
-from residua_symbolic.symbols import CONSTANTS, symbol_of
+from residua_symbolic.operator import AtPoint
+from residua_symbolic.symbols import LETTERS, symbol_of
 from residua_symbolic.weights import Floats, Weights
 
 DomainOf = Callable[[], Any]
@@ -24,6 +24,11 @@ class Leaf:
     name: str
     kept: AtPoint
     dropped: AtPoint | None
+
+    @property
+    def couples_rows(self) -> bool:
+        """Whether the operator makes the rows of a vector meet; with constant statistics none does."""
+        return self.kept.couples_rows
 
     def apply(self, v: Any) -> Any:
         """J v; vectors of shape (rows, vectors, features)."""
@@ -48,6 +53,11 @@ class Block:
     name: str
     scale: float
     branch: "Chain"
+
+    @property
+    def couples_rows(self) -> bool:
+        """As for a layer."""
+        return any(node.couples_rows for node in self.branch.nodes)
 
     def apply(self, v: Any) -> Any:
         """J v."""
@@ -92,6 +102,30 @@ class Chain:
             kept, missing = node.missing(kept, missing)
         return kept, missing
 
+    def pulled_back(self, unit: Any, coupled: bool) -> Any:
+        """The Jacobian, (rows, outputs, inputs), from the unit vectors of the output, (rows, outputs, outputs).
+
+        `coupled`: J[b, i, c, j] of shape (rows, outputs, rows, inputs). Rows stay apart until a node makes them meet.
+        """
+        rows, outputs = unit.shape[:2]
+        u, apart = unit, coupled
+        for node in reversed(self.nodes):
+            if apart and node.couples_rows:
+                u, apart = over_all_rows(u), False
+            u = node.transpose(u)
+        if not coupled:
+            return u
+        return (over_all_rows(u) if apart else u).reshape(rows, rows, outputs, -1).transpose(1, 2, 0, 3)
+
+    def pushed_forward(self, unit: Any, coupled: bool) -> Any:
+        """The same from the unit vectors of the input, (rows, inputs, inputs)."""
+        u, apart = unit, coupled
+        for node in self.nodes:
+            if apart and node.couples_rows:
+                u, apart = over_all_rows(u), False
+            u = node.apply(u)
+        return from_columns(over_all_rows(u) if apart else u, coupled)
+
 
 def linearise(
     layers: Sequence[Layer],
@@ -121,38 +155,36 @@ def _node(
         y = apply(domain(), layer, x, {}, branch=lambda _: inner)
         return y, Block(name, layer.scale, chain)  # type: ignore[attr-defined]
     o = domain()
+    if layer.couples_rows and len(x.shape) == 2 and x.shape[0] < 2:
+        what = f"{layer!r} at {name!r} takes its statistics from the batch and expects at least 2 rows"
+        raise ShapeError(f"{what}, got {x.shape[0]}")
     y, values = layer_values(o, layer, x, {p: weights[f"{name}.{p}"] for p in layer.shapes})
     _refuse_zero_scale(layer, name, x, o.names.get("s"))
-    derivation = derivation_of(layer, assume)
-    lost = derivation.dropped
-    dropped = operator_at(o, layer, lost, values) if lost is not None and lost.terms else None
-    return y, Leaf(name, operator_at(o, layer, derivation.operator, values), dropped)
+    kept, lost = operators_of(layer, assume)
+    return y, Leaf(name, kept.at(values, o), None if lost is None else lost.at(values, o))
 
 
 def _refuse_zero_scale(layer: Layer, name: str, x: Any, s: Any) -> None:
-    """Raises ShapeError where a normaliser with ε = 0 meets a row without spread, up to the rounding of its mean: the
-    Jacobian does not exist."""
-    if getattr(layer, "eps", None) != 0.0 or not isinstance(s, np.ndarray):
+    """Raises ShapeError where a normaliser with ε = 0 meets entries without spread, up to the rounding of their mean:
+    the Jacobian does not exist."""
+    if getattr(layer, "eps", None) != 0.0 or not (isinstance(s, np.ndarray) and s.dtype == np.float64):
         return
-    rounding = x.shape[-1] * np.finfo(np.float64).eps * np.max(np.abs(x), axis=-1)
-    without = s[..., 0] <= rounding
+    stored = s.ndim < x.ndim
+    axis, what = (0, "feature") if layer.couples_rows or stored else (-1, "row")
+    rounding = 0.0 if stored else x.shape[axis] * np.finfo(np.float64).eps * np.max(np.abs(x), axis=axis)
+    without = s.ravel() <= rounding
     if without.any():
-        row = int(np.argmax(without))
-        what = f"{layer!r} at {name!r} expects a row whose variance (RMSNorm: mean square) is not zero, since ε = 0"
-        raise ShapeError(f"{what}; got row {row} with s = {float(s[row, 0]):.1e}")
+        at = int(np.argmax(without))
+        wanted = f"{layer!r} at {name!r} expects every {what} to have a variance (RMSNorm: mean square) above zero"
+        raise ShapeError(f"{wanted}, since ε = 0; got {what} {at} with s = {float(s.ravel()[at]):.1e}")
 
 
 def layer_values(o: Any, layer: Layer, x: Any, parameters: Mapping[str, Floats]) -> tuple[Any, dict[str, Any]]:
     """y, and everything that formulas of this layer name: x, parameters, constants, sizes, values of the map."""
     y = apply(o, layer, x, parameters)
     letters = {symbol_of(layer.kind, name): value for name, value in parameters.items()}
-    constants = {s.name: getattr(layer, name) for name, s in CONSTANTS.items() if hasattr(layer, name)}
-    return y, {"x": x, **letters, **constants, **o.names, "n": x.shape[-1]}
-
-
-def operator_at(o: Any, layer: Layer, operator: Operator, values: Mapping[str, Any]) -> AtPoint:
-    """A layer's operator at the values of its forward pass."""
-    return operator_of(layer, operator).at(values, o.function)
+    constants = {letter: getattr(layer, name) for name, letter in LETTERS.items() if hasattr(layer, name)}
+    return y, {"x": x, **letters, **constants, **o.names, "n": x.shape[-1], "B": x.shape[0]}
 
 
 def row_norms(v: Floats) -> Floats:
@@ -161,6 +193,24 @@ def row_norms(v: Floats) -> Floats:
     scale = np.where(np.isfinite(largest) & (largest > 0), largest, 1.0)
     norms: Floats = scale[..., 0] * np.linalg.norm(v / scale, axis=-1)
     return norms
+
+
+def over_all_rows(v: Any) -> Any:
+    """Vectors that each live in one row, as vectors of the whole batch that are zero in all other rows.
+
+    (rows, vectors, features) -> (rows, rows · vectors, features); vector (b, k) is vector k of row b.
+    """
+    rows, vectors, features = v.shape
+    own = np.eye(rows)[:, :, None, None]
+    return (v.reshape(rows, 1, vectors, features) * own).reshape(rows, rows * vectors, features)
+
+
+def from_columns(applied: Any, coupled: bool) -> Any:
+    """The Jacobian from J applied to unit vectors of the input; `coupled`: to those of the whole batch."""
+    if not coupled:
+        return applied.swapaxes(1, 2)
+    rows, _, outputs = applied.shape
+    return applied.reshape(rows, rows, -1, outputs).transpose(0, 3, 1, 2)
 
 
 def identity_rows(rows: int, size: int) -> Floats:

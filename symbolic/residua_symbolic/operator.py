@@ -1,19 +1,23 @@
 """A layer's Jacobian as a structured operator, read off the normal form: never a dense matrix for what is diagonal
 or of low rank."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
 
-from residua_symbolic.domains.tangents import Tangent, i, j, labels, n
+from residua_symbolic.domains.tangents import BATCH, FEATURE, Axis, Tangent, i, j, labels
 from residua_symbolic.evaluate import evaluate
 
 
 @dataclass(frozen=True)
 class Term:
-    """left[i] · v[i] where tied; else left[i] · Σ_j matrix[i, j] right[j] v[j], with matrix absent for rank one."""
+    """left · v where tied; else left · Σ matrix right v over the coupled axis, with matrix absent for rank one.
+
+    `left` carries the labels of the output, `right` those of the input.
+    """
 
     tied: bool
     left: sp.Expr
@@ -22,49 +26,85 @@ class Term:
 
     @property
     def kernel(self) -> sp.Expr:
-        """The entry [i, j] without the Kronecker delta of a tied term."""
+        """The entry without the Kronecker delta of a tied term."""
         return self.left * self.right * (1 if self.matrix is None else self.matrix)
 
 
 @dataclass(frozen=True)
 class Operator:
-    """A sum of terms; linear in the vector that it is applied to."""
+    """A sum of terms that couples the entries along one axis: the features of a row, or the rows of one feature."""
 
     terms: tuple[Term, ...]
+    axis: Axis = FEATURE
+
+    @property
+    def output(self) -> tuple[sp.Symbol, ...]:
+        """The labels of an output entry: [i], or [b, i] where rows are coupled."""
+        return (self.axis.label,) if self.axis is FEATURE else (self.axis.label, i)
+
+    @property
+    def input(self) -> tuple[sp.Symbol, ...]:
+        """The labels of an input entry along the coupled axis: [j], or [c, i]."""
+        return (self.axis.primed,) if self.axis is FEATURE else (self.axis.primed, i)
 
     @property
     def components(self) -> sp.Expr:
-        """J[i, j] in index form."""
-        return sp.Add(*((sp.KroneckerDelta(i, j) if t.tied else 1) * sp.factor(t.kernel) for t in self.terms))
+        """J[i, j] in index form; J[b, i, c, j] where rows are coupled, zero unless i = j."""
+        delta = sp.KroneckerDelta(self.axis.label, self.axis.primed)
+        total = sp.Add(*((delta if t.tied else 1) * sp.factor(t.kernel) for t in self.terms))
+        return total if self.axis is FEATURE else sp.KroneckerDelta(i, j) * total
+
+    @property
+    def of_one_feature(self) -> sp.Expr:
+        """The entry along the coupled axis: J[i, j], or J[b, i, c, i] where rows are coupled."""
+        return self.components.xreplace({} if self.axis is FEATURE else {sp.KroneckerDelta(i, j): sp.Integer(1)})
 
     def apply(self, v: str = "v") -> sp.Expr:
-        """(J v)_i as a formula, for a vector of that name."""
+        """(J v)_i, or (J v)_bi, as a formula, for a vector of that name."""
         vector = sp.IndexedBase(v, real=True)
-        summed = (sp.Sum(t.kernel * vector[j], (j, 1, n)) for t in self.terms if not t.tied)
-        return sp.Add(*(t.kernel * vector[i] for t in self.terms if t.tied), *summed)
+        limits = (self.axis.primed, 1, self.axis.size)
+        summed = (sp.Sum(t.kernel * vector[self.input], limits) for t in self.terms if not t.tied)
+        return sp.Add(*(t.kernel * vector[self.output] for t in self.terms if t.tied), *summed)
 
     def transpose(self, u: str = "u") -> sp.Expr:
-        """(Jᵀ u)_j as a formula, for a vector of that name."""
+        """(Jᵀ u)_j, or (Jᵀ u)_ci, as a formula, for a vector of that name."""
         vector = sp.IndexedBase(u, real=True)
-        summed = (sp.Sum(t.kernel * vector[i], (i, 1, n)) for t in self.terms if not t.tied)
-        return sp.Add(*((t.kernel * vector[i]).xreplace({i: j}) for t in self.terms if t.tied), *summed)
+        limits = (self.axis.label, 1, self.axis.size)
+        summed = (sp.Sum(t.kernel * vector[self.output], limits) for t in self.terms if not t.tied)
+        tied = (t.kernel * vector[self.output] for t in self.terms if t.tied)
+        return sp.Add(*(e.xreplace({self.axis.label: self.axis.primed}) for e in tied), *summed)
 
-    def at(self, values: Mapping[str, Any], function: Callable[[str, Any], Any] | None = None) -> "AtPoint":
-        """The operator over arrays of numbers, at the values of one forward pass."""
+    def at(self, values: Mapping[str, Any], domain: Any) -> "AtPoint":
+        """The operator over arrays of a domain's numbers, at the values of one forward pass."""
+        right_mark = j if self.axis is FEATURE else i
         rows = []
-        for t in self.terms:
-            weight = None if t.matrix is None else values[t.matrix.base.label.name]
-            left, right = (_array(e, mark, values, function) for e, mark in ((t.left, i), (t.right, j)))
-            rows.append(_Row(t.tied, left, weight, right))
-        return AtPoint(tuple(rows))
+        for tied, left, matrix, right in self._without_rows:
+            weight = None if matrix is None else values[matrix]
+            arrays = _array(left, i, values, domain), weight, _array(right, right_mark, values, domain)
+            rows.append(_Row(tied, *arrays))
+        return AtPoint(tuple(rows), -1 if self.axis is FEATURE else 0)
+
+    @cached_property
+    def _without_rows(self) -> tuple[tuple[bool, sp.Expr, str | None, sp.Expr], ...]:
+        """The terms, xhat[b, i] as xhat[i]: rows are the first axis of every array, whether they are coupled or not."""
+        return tuple(
+            (t.tied, _plain(t.left), None if t.matrix is None else t.matrix.base.label.name, _plain(t.right))
+            for t in self.terms
+        )
 
 
-def _array(e: sp.Expr, mark: sp.Symbol, values: Mapping[str, Any], function: Any) -> Any:
-    """`e` over one axis, with an axis for the vectors between rows and features; None for 1."""
+def _array(e: sp.Expr, mark: sp.Symbol, values: Mapping[str, Any], domain: Any) -> Any:
+    """`e` over the features, with an axis for the vectors between rows and features; None for 1."""
     if e == 1:
         return None
-    value = evaluate(e, values, (mark,), float, function)
+    value = evaluate(e, values, (mark,), domain)
     return value[..., None, :] if getattr(value, "ndim", 0) > 1 else value
+
+
+def _plain(e: sp.Expr) -> sp.Expr:
+    """`e` with the labels of rows left out."""
+    found = {a: a.base[a.indices[1]] for a in e.atoms(sp.Indexed) if a.indices[0] in (BATCH.label, BATCH.primed)}
+    return e.xreplace(found)
 
 
 @dataclass(frozen=True)
@@ -77,17 +117,34 @@ class _Row:
 
 @dataclass(frozen=True)
 class AtPoint:
-    """J at one point of every row. Vectors have the shape (rows, vectors, features)."""
+    """J at the points of a batch. Vectors have the shape (rows, vectors, features); `axis` is the one coupled."""
 
     rows: tuple[_Row, ...]
+    axis: int = -1
+
+    @property
+    def couples_rows(self) -> bool:
+        """Whether a vector's rows meet."""
+        return self.axis == 0 and not all(row.tied for row in self.rows)
 
     def apply(self, v: Any) -> Any:
         """J v; (rows, vectors, inputs) -> (rows, vectors, outputs)."""
-        return _total(_scaled(row.left, _inner(row, _scaled(row.right, v))) for row in self.rows)
+        return _total(_scaled(row.left, self._inner(row, _scaled(row.right, v))) for row in self.rows)
 
     def transpose(self, u: Any) -> Any:
         """Jᵀ u; (rows, vectors, outputs) -> (rows, vectors, inputs)."""
-        return _total(_scaled(row.right, _inner(row, _scaled(row.left, u), transposed=True)) for row in self.rows)
+        return _total(_scaled(row.right, self._inner(row, _scaled(row.left, u), transposed=True)) for row in self.rows)
+
+    def _inner(self, row: _Row, v: Any, transposed: bool = False) -> Any:
+        if row.tied:
+            return v
+        if row.matrix is None:
+            return v.sum(axis=self.axis, keepdims=True)
+        matrix = row.matrix if transposed else row.matrix.swapaxes(-1, -2)
+        if matrix.ndim > 2:  # one for every row
+            return v @ matrix
+        rows, vectors, features = v.shape
+        return (v.reshape(rows * vectors, features) @ matrix).reshape(rows, vectors, -1)  # one product, not one a row
 
 
 def _total(parts: Any) -> Any:
@@ -101,37 +158,32 @@ def _scaled(factor: Any, v: Any) -> Any:
     return v if factor is None else factor * v
 
 
-def _inner(row: _Row, v: Any, transposed: bool = False) -> Any:
-    if row.tied:
-        return v
-    if row.matrix is None:
-        return v.sum(axis=-1, keepdims=True)
-    return v @ (row.matrix if transposed else row.matrix.swapaxes(-1, -2))
-
-
 def read_off(tangent: Tangent) -> Operator:
-    """The operator of a differential in the feature axis."""
+    """The operator of a differential: in the feature axis, or, where it has a row axis too, in that one."""
+    axis = BATCH if any(len(pattern) > 1 for pattern in tangent) else FEATURE
     grouped: dict[tuple[bool, sp.Indexed | None, sp.Expr], sp.Expr] = {}
     for pattern, kernel in tangent.items():
-        tied = pattern[-1] is not None
+        if axis is BATCH and pattern[1] is None:
+            raise ValueError("rows and features are both coupled: there is no operator along one axis")
+        tied = pattern[0] is not None
         for monomial in sp.Add.make_args(sp.expand(kernel)):
-            left, matrix, right = _split(monomial)
+            left, matrix, right = _split(monomial, axis)
             key = (tied, matrix, right)
             grouped[key] = grouped.get(key, sp.Integer(0)) + left
     order = sorted(grouped.items(), key=lambda item: (not item[0][0], str(item[0])))
-    return Operator(tuple(Term(tied, left, matrix, right) for (tied, matrix, right), left in order if left != 0))
+    return Operator(tuple(Term(tied, left, matrix, right) for (tied, matrix, right), left in order if left != 0), axis)
 
 
-def _split(monomial: sp.Expr) -> tuple[sp.Expr, sp.Indexed | None, sp.Expr]:
-    """left(i) · matrix(i, j) · right(j); scalars go to the left."""
+def _split(monomial: sp.Expr, axis: Axis) -> tuple[sp.Expr, sp.Indexed | None, sp.Expr]:
+    """left(output) · matrix(output, input) · right(input); what carries neither label goes to the left."""
     left, matrix, right = sp.Integer(1), None, sp.Integer(1)
     for factor in sp.Mul.make_args(monomial):
         marks = labels(factor)
-        if j not in marks:
+        if axis.primed not in marks:
             left *= factor
-        elif marks == {j}:
+        elif marks <= {axis.primed, i} if axis is BATCH else marks == {axis.primed}:
             right *= factor
-        elif isinstance(factor, sp.Indexed) and matrix is None:
+        elif isinstance(factor, sp.Indexed) and matrix is None and axis is FEATURE:
             matrix = factor
         else:
             raise ValueError(f"the kernel {monomial} does not split into a product over the output and the input")

@@ -6,28 +6,32 @@ from typing import Any
 
 import sympy as sp
 
+from residua_network import ResiduaError
 from residua_symbolic.derivation import Derivation, Proof, Step
-from residua_symbolic.domains.tangents import i, j, n
+from residua_symbolic.domains.tangents import FEATURE, i, j, n
 from residua_symbolic.evaluate import evaluate
-from residua_symbolic.layer import CONSTANT_STATISTICS, derive_layer
-from residua_symbolic.operator import Operator, Term
-from residua_symbolic.referee import AT_SIZES, SIZES, exact_values
-from residua_symbolic.spectrum import Spectrum, derive_spectrum
+from residua_symbolic.layer import CONSTANT_STATISTICS, derive_layer, variants
+from residua_symbolic.referee import SIZES, at_sizes, exact_values
+from residua_symbolic.spectrum import Spectrum, derive_spectrum, matrix_at, scalar_at, without_gamma
 
 L = sp.Symbol("L", integer=True, positive=True)
 SIGMA, S = sp.Symbol("sigma", positive=True), sp.Symbol("s", positive=True)
-X, GAMMA = sp.IndexedBase("x", real=True), sp.IndexedBase("gamma", real=True)
+X = sp.IndexedBase("x", real=True)
 
 
 @dataclass(frozen=True, repr=False)
 class ErrorLaw(Derivation):
-    """The squared relative error ‖true − approximate‖² / ‖true‖² in Frobenius norms, as a function of n (and L)."""
+    """The squared relative error ‖true − approximate‖² / ‖true‖² in Frobenius norms, as a function of n (and L).
 
-    smallest: int  # width from which on it exists
+    For batch norm (batch statistics) it is a function of the batch B.
+    """
 
-    def at(self, width: int, depth: int = 1) -> float:
-        """The squared relative error at n = width, L = depth; infinite below the smallest width."""
-        return float(self.formula.subs({n: width, L: depth})) if width >= self.smallest else float("inf")
+    size: sp.Symbol  # n or B
+    smallest: int  # size from which on it exists
+
+    def at(self, size: int, depth: int = 1) -> float:
+        """The squared relative error at that size and L = depth; infinite below the smallest size."""
+        return float(self.formula.subs({self.size: size, L: depth})) if size >= self.smallest else float("inf")
 
 
 @cache
@@ -47,9 +51,8 @@ def error_of_one(kind: str) -> ErrorLaw:
     )
     steps.append(Step("relative error", symbol, formula, "the quotient of the two", (quotient,)))
     first = int(max(true.vanishes_at())) + 1
-    return ErrorLaw(
-        f"Error of (1.10) for {kind} alone", symbol, formula, ("γ = 1", "ε = 0", "s > 0"), tuple(steps), first
-    )
+    title, assumptions = f"Error of (1.10) for {kind} alone", ("γ = 1", "ε = 0", "s > 0")
+    return ErrorLaw(title, symbol, formula, assumptions, tuple(steps), true.size, first)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def error_through_depth(kind: str) -> ErrorLaw:
     With T the true product and C that of (1.11): E‖T − C‖² / E‖T‖² = E‖C‖² / E‖T‖² − 1, since E⟨T, C⟩ = E‖T‖².
     """
     spectrum = derive_spectrum(kind, eps_is_zero=True)
+    if spectrum.size != n:
+        raise ResiduaError(f"error_through_depth: there is no law for {kind}, whose rows are coupled")
     counts = _Counts.of(spectrum)
     formula = _power_sum(counts.step, sp.Matrix([n - 1, 1]))
     result = Step(
@@ -106,6 +111,7 @@ def error_through_depth(kind: str) -> ErrorLaw:
         formula,
         assumptions,
         (*_premises(kind, spectrum, counts), *_recursions(spectrum, counts), result),
+        n,
         _smallest(counts.freedom) + 1,
     )
 
@@ -119,7 +125,7 @@ def _premises(kind: str, spectrum: Spectrum, counts: _Counts) -> tuple[Step, ...
             sp.Integer(0),
             "the output does not change when x is scaled (Euler): J annihilates W h; J is symmetric, so no column of T "
             "has a part along the next input h",
-            (Proof(AT_SIZES, lambda right: _annihilates(kind, right)),),
+            (Proof(at_sizes(FEATURE), lambda right: _annihilates(kind, right)),),
         ),
         Step(
             "projector",
@@ -220,13 +226,6 @@ def _gain(value: sp.Expr, norm: sp.Expr, what: str) -> Proof:
     return Proof(by, lambda right: bool(sp.simplify(right - norm * value) == 0))
 
 
-def _plain(operator: Operator) -> Operator:
-    """The operator for γ = 1."""
-    return Operator(
-        tuple(Term(t.tied, t.left.xreplace({GAMMA[i]: sp.Integer(1)}), t.matrix, t.right) for t in operator.terms)
-    )
-
-
 def _norm_at_sizes(kind: str, name: str) -> Proof:
     """Σ_ij J_ij² equals what is printed, entry by entry in exact fractions."""
     derivation = derive_layer(kind, None if name == "J" else CONSTANT_STATISTICS)
@@ -235,22 +234,22 @@ def _norm_at_sizes(kind: str, name: str) -> Proof:
 
     def holds(right: sp.Expr) -> bool:
         for size in SIZES:
-            values, domain = exact_values(kind, "phi", size, False, True)
-            matrix = evaluate(_plain(operator).components, values, (i, j), domain.number)
-            total = (matrix * matrix).sum()
-            if not domain.is_zero(total - evaluate(right.subs(n, size), values, (), domain.number)):
+            values, domain = exact_values(kind, variants(kind)[0], size, False, True)
+            matrix = matrix_at(without_gamma(operator), values, domain)
+            printed = scalar_at(right.subs(operator.axis.size, size), values, domain)
+            if not domain.is_zero((matrix * matrix).sum() - printed):
                 return False
         return True
 
-    return Proof(f"{AT_SIZES}, the sum of the squares of all entries", holds)
+    return Proof(f"{at_sizes(operator.axis)}, the sum of the squares of all entries", holds)
 
 
 def _annihilates(kind: str, right: sp.Expr) -> bool:
     """J x = 0 at ε = 0."""
     for size in SIZES:
-        values, domain = exact_values(kind, "phi", size, False, True)
-        matrix = evaluate(derive_layer(kind).components, values, (i, j), domain.number)
-        printed = evaluate(right, values, (), domain.number)
+        values, domain = exact_values(kind, variants(kind)[0], size, False, True)
+        matrix = evaluate(derive_layer(kind).components, values, (i, j), domain)
+        printed = evaluate(right, values, (), domain)
         if not all(domain.is_zero(e - printed) for e in matrix @ values["x"]):
             return False
     return True

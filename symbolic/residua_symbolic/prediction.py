@@ -10,10 +10,10 @@ from residua_network.checks import one_of
 from residua_symbolic import rounding
 from residua_symbolic.domains.rounded import UNIT
 from residua_symbolic.jacobian import NetworkJacobian
-from residua_symbolic.weights import Floats, Weights, checked_rows
+from residua_symbolic.weights import Floats, Weights, checked_cotangent, checked_rows
 
 RESOLUTION = 1e-2  # a bar of more than one percent of what is predicted decides nothing
-QUANTITIES = ("jacobian", "gradient norms", "singular values")
+QUANTITIES = ("jacobian", "gradient norms", "singular values", "path gradients")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,34 +39,56 @@ def predict(
     quantity: str = "jacobian",
     cotangent: Floats | None = None,
     dtype: str = "float64",
+    bits: int | None = None,
 ) -> Prediction:
     """A quantity of the Jacobian at x of shape (batch, inputs), to be met by a measurement at `dtype`.
 
-    "jacobian" (batch, outputs, inputs); "singular values" of it (batch, min), descending; "gradient norms"
-    (batch, layers) for a cotangent (batch, outputs), ones if not given.
+    "jacobian" in the shape of `J.evaluate`; "singular values" of it (batch, min), descending, or (1, min) where rows
+    are coupled; for a cotangent (batch, outputs), ones if not given, "gradient norms" (batch, layers) and "path
+    gradients" (batch, lengths, inputs), by length of residual path.
+
+    `bits`: the Jacobian comes from ball arithmetic of that precision, so that all rounding is the measurement's.
     """
     if not isinstance(J, NetworkJacobian):
         raise ResiduaError(f"predict expects a Jacobian, got {type(J).__name__}; jacobian(net) derives one")
     one_of(quantity, QUANTITIES, "quantity", "predict")
     one_of(dtype, UNIT, "dtype", "predict")
+    if bits is not None and quantity != "jacobian":
+        raise ResiduaError(f'predict: a precision goes with "jacobian" only, not with {quantity!r}')
     x = checked_rows(x, "x", J.network.inputs)
     outputs = J.factors[0].outputs
+    u = np.ones((len(x), outputs)) if cotangent is None else checked_cotangent(cotangent, len(x), outputs)
     if quantity == "gradient norms":
-        u = np.ones((len(x), outputs)) if cotangent is None else checked_rows(cotangent, "cotangent", outputs)
         values = J.gradient_norms(weights, x, u)
         error = rounding.spread(rounding.gradient_norms(u), J, weights, x, dtype)
+    elif quantity == "path gradients":
+        values = J.paths().gradients(weights, x, u)
+        error = rounding.spread(rounding.path_gradients(u), J, weights, x, dtype)
+    elif bits is not None:
+        enclosure = J.enclose(weights, x, bits)
+        values = enclosure.middle
+        error = enclosure.distance(values) + rounding.spread(rounding.product(J, len(x)), J, weights, x, dtype) / 2
     else:
         values = J.evaluate(weights, x)
         error = rounding.spread(rounding.product(J, len(x)), J, weights, x, dtype)
     if quantity == "singular values":  # Weyl: no singular value moves by more than the norm of the change
-        values = _singular_values(values)
-        error = np.repeat(np.linalg.norm(error, axis=(1, 2))[:, None], values.shape[1], axis=1)
+        values = singular_values(values)
+        error = np.repeat(np.linalg.norm(_stacked(error), axis=(1, 2))[:, None], values.shape[1], axis=1)
     scope = {"batch": len(x), "layers": len(J.factors), "inputs": x.shape[1], "outputs": outputs, "dtype": dtype}
     return Prediction(quantity, values, error, scope)
 
 
-def _singular_values(matrices: Floats) -> Floats:
-    """(batch, min(rows, columns)), descending; NaN for a matrix that is not finite."""
+def _stacked(jacobian: Floats) -> Floats:
+    """One matrix a row; where rows are coupled, one matrix for the batch: (1, batch · outputs, batch · inputs)."""
+    if jacobian.ndim == 3:
+        return jacobian
+    rows, outputs, _, inputs = jacobian.shape
+    return jacobian.reshape(1, rows * outputs, rows * inputs)
+
+
+def singular_values(jacobian: Floats) -> Floats:
+    """(batch, min(outputs, inputs)), descending; one row where rows are coupled. NaN for what is not finite."""
+    matrices = _stacked(jacobian)
     values = np.full((len(matrices), min(matrices.shape[1:])), np.nan)
     finite = np.isfinite(matrices).all(axis=(1, 2))
     values[finite] = np.linalg.svd(matrices[finite], compute_uv=False)

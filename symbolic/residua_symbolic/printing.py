@@ -6,7 +6,15 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 
-NAMES = {"xhat": r"\hat{x}", "epsilon": r"\varepsilon", "m": "m"}
+from residua_network import kinds
+
+NAMES = {"xhat": r"\hat{x}", "sigma2": r"\sigma^{2}", "epsilon": r"\varepsilon", "m": "m"}
+
+
+def _of_kind(name: str) -> str | None:
+    """J_layernorm with the kind in upright letters; SymPy would read its ending as an accent."""
+    base, _, kind = name.partition("_")
+    return rf"{base}_{{\mathrm{{{kind}}}}}" if kind in kinds() else None
 
 
 class _Printer(LatexPrinter):
@@ -15,11 +23,11 @@ class _Printer(LatexPrinter):
 
     def _print_Symbol(self, e: sp.Symbol, style: str = "plain") -> str:  # noqa: N802
         name, _, tag = e.name.partition("__")
-        known = NAMES.get(name)
+        known = NAMES.get(name) or _of_kind(name)
         printed = known if known else super()._print_Symbol(sp.Symbol(name), style)
         if not tag:
             return str(printed)
-        tag = tag.replace("*", "").replace("l+0", "l")
+        tag = tag.replace("*", "").replace("l+0", "l").replace(":", r",\cdot ").removeprefix(",")
         if "_" in printed:
             base, _, index = printed.partition("_")
             return f"{base}_{{{index.strip('{}')},{tag}}}"

@@ -10,10 +10,20 @@ import numpy as np
 from residua_network import Layer
 from residua_symbolic.domains.floats import FloatDomain
 from residua_symbolic.domains.rounded import UNIT, Rounded, RoundedDomain
-from residua_symbolic.factors import derivation_of
+from residua_symbolic.factors import operators_of
 from residua_symbolic.jacobian import NetworkJacobian
 from residua_symbolic.layers import apply
-from residua_symbolic.linearised import Chain, DomainOf, identity_rows, layer_values, linearise, operator_at, row_norms
+from residua_symbolic.linearised import (
+    Chain,
+    DomainOf,
+    from_columns,
+    identity_rows,
+    layer_values,
+    linearise,
+    over_all_rows,
+    row_norms,
+)
+from residua_symbolic.paths import by_length
 from residua_symbolic.weights import Floats, Weights
 
 Quantity = Callable[[Chain, Callable[[Floats], Any]], Floats]  # of a chain, and how an array enters its arithmetic
@@ -27,7 +37,8 @@ SPREAD = 4.0  # the largest of 8 deviations, doubled for what 8 did not show, an
 class LayerPrediction:
     """One layer at given inputs: output (batch, m), jacobian (batch, m, n), and what an assumption drops from that.
 
-    The errors bound what rounding may do; that of the Jacobian counts the dropped part in.
+    Where the layer couples the rows, Jacobians are (batch, m, batch, n). The errors bound what rounding may do; that of
+    the Jacobian counts the dropped part in.
     """
 
     output: Floats
@@ -59,28 +70,42 @@ def predict_block(
     shows for it at these weights.
     """
     domain = RoundedDomain(UNIT[dtype])
+    coupled, shape = layer.couples_rows, x.shape
+    stacked = np.reshape(x, (1, -1)) if coupled else x  # rows that are coupled are one row of B · n features
+    sizes = (stacked.shape, (*stacked.shape, stacked.shape[1]))
     with np.errstate(all="ignore"):
+        errors = _branch_spread(layer, x, weights, name, dtype)
         output, jacobian = (
-            Rounded(value, error, UNIT[dtype])
-            for value, error in zip(branch, _branch_spread(layer, x, weights, name, dtype), strict=True)
+            Rounded(value.reshape(size), error.reshape(size), UNIT[dtype])
+            for value, error, size in zip(branch, errors, sizes, strict=True)
         )
-        y = apply(domain, layer, domain.array(x), {}, branch=lambda _: output)
-        values = {"x": x, "J_F": jacobian, "alpha": layer.scale, "n": x.shape[-1]}  # type: ignore[attr-defined]
-        return _prediction(domain, layer, None, y, values, x)
+        y = apply(domain, layer, domain.array(stacked), {}, branch=lambda _: output)
+        values = {"x": stacked, "J_F": jacobian, "alpha": layer.scale, "n": stacked.shape[-1]}  # type: ignore[attr-defined]
+        found = _prediction(domain, layer, None, y, values, stacked)
+    if not coupled:
+        return found
+    both = (*shape, *shape)
+    return LayerPrediction(
+        found.output.reshape(shape),
+        found.output_error.reshape(shape),
+        found.jacobian.reshape(both),
+        found.jacobian_error.reshape(both),
+        None,
+    )
 
 
 def _prediction(
     domain: RoundedDomain, layer: Layer, assume: str | None, y: Rounded, values: Mapping[str, Any], x: Floats
 ) -> LayerPrediction:
-    derivation = derivation_of(layer, assume)
-    unit_vectors = domain.array(identity_rows(len(x), x.shape[1]))
-    columns = operator_at(domain, layer, derivation.operator, values).apply(unit_vectors).swapaxes(1, 2)
-    lost = derivation.dropped
+    kept, lost = operators_of(layer, assume)
+    coupled = layer.couples_rows and not layer.branch
+    unit_vectors = domain.array(over_all_rows(identity_rows(*x.shape)) if coupled else identity_rows(*x.shape))
+    columns = from_columns(kept.at(values, domain).apply(unit_vectors), coupled)
     dropped, dropped_error = None, np.zeros(())
-    if lost is not None and lost.terms:
-        missing = operator_at(domain, layer, lost, values).apply(unit_vectors).swapaxes(1, 2)
+    if lost is not None:
+        missing = from_columns(lost.at(values, domain).apply(unit_vectors), coupled)
         dropped, dropped_error = missing.value, missing.error
-    shape = (len(x), y.shape[-1], x.shape[1])
+    shape = (*y.shape, *x.shape) if coupled else (*y.shape, x.shape[1])
     return LayerPrediction(
         np.array(y.value),
         SIDES * np.broadcast_to(y.error, y.shape),
@@ -95,13 +120,13 @@ def _branch_spread(layer: Layer, x: Floats, weights: Weights, name: str, dtype: 
 
     def run(domain: DomainOf, lift: Callable[[Floats], Any]) -> tuple[Floats, Floats]:
         y, chain = linearise(layer.branch, lift(x), weights, prefix=f"{name}.branch.", domain=domain)
-        return _plain(y), _plain(chain.transpose(lift(identity_rows(len(x), x.shape[1]))))
+        return _plain(y), _plain(chain.pulled_back(lift(identity_rows(*x.shape)), layer.couples_rows))
 
     exact = run(FloatDomain, np.asarray)
     samples = [run(*_perturbed(dtype, sample)) for sample in range(SAMPLES)]
     spreads = [np.max([abs(s[k] - exact[k]) for s in samples], axis=0) for k in (0, 1)]
     output = spreads[0].max(axis=1, keepdims=True)
-    jacobian = spreads[1].max(axis=(1, 2), keepdims=True)
+    jacobian = spreads[1].max(axis=tuple(range(1, spreads[1].ndim)), keepdims=True)
     return SPREAD * np.broadcast_to(output, exact[0].shape), SPREAD * np.broadcast_to(jacobian, exact[1].shape)
 
 
@@ -124,8 +149,9 @@ def spread(quantity: Quantity, J: NetworkJacobian, weights: Weights, x: Floats, 
 
 
 def product(J: NetworkJacobian, batch: int) -> Quantity:
-    """The Jacobian as a quantity of a chain: (batch, outputs, inputs)."""
-    return lambda chain, lift: _plain(chain.transpose(lift(identity_rows(batch, J.factors[0].outputs))))
+    """The Jacobian as a quantity of a chain, in the shape of `J.evaluate`."""
+    unit = identity_rows(batch, J.factors[0].outputs)
+    return lambda chain, lift: _plain(chain.pulled_back(lift(unit), J.couples_rows))
 
 
 def gradient_norms(cotangent: Floats) -> Quantity:
@@ -136,6 +162,13 @@ def gradient_norms(cotangent: Floats) -> Quantity:
         return np.stack([row_norms(g)[:, 0] for g in pulled[::-1]], axis=1)
 
     return of
+
+
+def path_gradients(cotangent: Floats) -> Quantity:
+    """The cotangent pulled back by length of path as a quantity of a chain: (batch, lengths, inputs)."""
+    return lambda chain, lift: np.concatenate(
+        [_plain(v) for v in by_length(chain, lift(cotangent[:, None, :]))], axis=1
+    )
 
 
 def _perturbed(dtype: str, sample: int) -> tuple[DomainOf, Callable[[Floats], Any]]:

@@ -1,5 +1,6 @@
 """Weights and inputs as the symbolic side takes them: float64 arrays whose names, shapes and values are checked."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,13 @@ def checked_weights(network: Network, weights: Weights) -> dict[str, Floats]:
     surplus = [name for name in weights if name not in shapes]
     if surplus:
         raise WeightsError(f'weights: the network has no "{surplus[0]}"{_more(surplus)}; it has {", ".join(shapes)}')
-    return {name: _checked(weights[name], f'weights["{name}"]', shape) for name, shape in shapes.items()}
+    found = {name: _checked(weights[name], f'weights["{name}"]', shape) for name, shape in shapes.items()}
+    for place, layer in network.walk():
+        for name in layer.shapes:
+            least, array = layer.parameters[name].least, found[f"{place}.{name}"]
+            if least > -math.inf and not (array >= least).all():
+                raise WeightsError(f'weights["{place}.{name}"] expects values of at least {least:g}, got {array.min()}')
+    return found
 
 
 def checked_rows(x: Any, name: str, width: int) -> Floats:
@@ -38,6 +45,14 @@ def checked_rows(x: Any, name: str, width: int) -> Floats:
         return _checked(array, name, array.shape)
     except WeightsError as error:
         raise ShapeError(str(error)) from None
+
+
+def checked_cotangent(u: Any, rows: int, outputs: int) -> Floats:
+    """A cotangent of shape (rows, outputs). Raises ShapeError."""
+    cotangent = checked_rows(u, "cotangent", outputs)
+    if len(cotangent) != rows:
+        raise ShapeError(f"cotangent expects {rows} rows, one for each row of x, got {len(cotangent)}")
+    return cotangent
 
 
 def _checked(value: Any, where: str, shape: tuple[int, ...]) -> Floats:

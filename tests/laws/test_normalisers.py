@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from oracles.samples import Floats, alone, assert_close, rows, weights_of
-from residua_network import Activation, Layer, LayerNorm, Linear, Network, Residual, RMSNorm, ShapeError
+from residua_network import Activation, BatchNorm, Layer, LayerNorm, Linear, Network, Residual, RMSNorm, ShapeError
 from residua_symbolic import derive_layer, jacobian, predict
 from residua_symbolic.layer import CONSTANT_STATISTICS
 
@@ -93,7 +93,10 @@ def test_one_feature(layers: tuple[Layer, ...]) -> None:
     J.check()
 
 
-@pytest.mark.parametrize("layer", [LayerNorm(4), RMSNorm(4), Residual((LayerNorm(4), Linear(4, 4)))])
+STORED = BatchNorm(4, statistics="running")
+
+
+@pytest.mark.parametrize("layer", [LayerNorm(4), RMSNorm(4), Residual((LayerNorm(4), Linear(4, 4))), STORED])
 def test_every_row_is_its_own(layer: Layer) -> None:
     net, x = alone(layer), rows(BATCH, 4)
     weights = weights_of(net)
@@ -137,7 +140,7 @@ def test_on_the_kink_the_derivative_is_zero_as_in_torch(depth: int) -> None:
     found = jacobian(net).evaluate({}, x)
     assert found.tolist() == [np.diag([0.0, 0.0, 1.0, 0.0]).tolist()]
     assert_close(found, torch_jacobian(net, {}, x)[1])
-    assert "relu'(0) = 0, as torch has it" in derive_layer("activation", function="relu").assumptions
+    assert "relu'(0) = 0, as torch has it" in derive_layer("activation", variant="relu").assumptions
 
 
 def test_zero_weights() -> None:

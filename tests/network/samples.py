@@ -2,7 +2,19 @@
 
 from hypothesis import strategies as st
 
-from residua_network import ACTIVATIONS, Activation, Dropout, Layer, LayerNorm, Linear, Network, Residual, RMSNorm
+from residua_network import (
+    ACTIVATIONS,
+    STATISTICS,
+    Activation,
+    BatchNorm,
+    Dropout,
+    Layer,
+    LayerNorm,
+    Linear,
+    Network,
+    Residual,
+    RMSNorm,
+)
 
 EVERY = Network(
     (
@@ -13,6 +25,7 @@ EVERY = Network(
         ),
         Dropout(0.25),
         RMSNorm(16, affine=False),
+        BatchNorm(16, eps=0.0, statistics="running"),
         Linear(16, 1, bias=False),
     )
 )
@@ -26,6 +39,7 @@ def layers(width: int, depth: int) -> st.SearchStrategy[Layer]:
         st.builds(Activation, st.sampled_from(ACTIVATIONS)),
         st.builds(LayerNorm, st.just(width), eps, flag),
         st.builds(RMSNorm, st.just(width), eps, flag),
+        st.builds(BatchNorm, st.just(width), eps, flag, st.sampled_from(STATISTICS)),
         st.builds(Dropout, st.floats(0.0, 1.0, exclude_max=True)),
     )
     if depth == 0:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from residua_network import (
     ACTIVATIONS,
     Activation,
+    BatchNorm,
     DescriptionError,
     Dropout,
     Layer,
@@ -24,7 +25,7 @@ from .samples import EVERY, networks
 
 NAMES = {
     name: getattr(__import__("residua_network"), name)
-    for name in ("Network", "Linear", "Activation", "LayerNorm", "RMSNorm", "Dropout", "Residual")
+    for name in ("Network", "Linear", "Activation", "LayerNorm", "RMSNorm", "BatchNorm", "Dropout", "Residual")
 }
 RANDOM = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
@@ -34,7 +35,7 @@ RANDOM = settings(max_examples=60, deadline=None, derandomize=True, database=Non
 
 def test_sizes() -> None:
     assert EVERY.inputs == 8
-    assert EVERY.sizes == (8, 16, 16, 16, 16, 1)
+    assert EVERY.sizes == (8, 16, 16, 16, 16, 16, 1)
     assert EVERY.outputs == 1
 
 
@@ -129,6 +130,7 @@ def test_sizes_must_be_whole_numbers(size: Any) -> None:
         lambda: Linear(2, size),
         lambda: LayerNorm(size),
         lambda: RMSNorm(size),
+        lambda: BatchNorm(size),
     ):
         with pytest.raises(DescriptionError, match="must be a whole number of at least 1, got"):
             make()
@@ -142,7 +144,7 @@ def test_inputs_must_be_a_whole_number(inputs: Any) -> None:
 
 @pytest.mark.parametrize("eps", [-1e-9, float("nan"), float("inf"), "0", None, True, 10**400])
 def test_eps(eps: Any) -> None:
-    for kind in (LayerNorm, RMSNorm):
+    for kind in (LayerNorm, RMSNorm, BatchNorm):
         with pytest.raises(DescriptionError, match=rf"^{kind.__name__}: eps must "):
             kind(4, eps=eps)
 
@@ -165,6 +167,7 @@ def test_flags(flag: Any) -> None:
         lambda: Linear(2, 2, bias=flag),
         lambda: LayerNorm(2, affine=flag),
         lambda: RMSNorm(2, affine=flag),
+        lambda: BatchNorm(2, affine=flag),
     ):
         with pytest.raises(DescriptionError, match="must be True or False"):
             make()
@@ -212,7 +215,7 @@ def test_without_affine_there_are_no_parameters() -> None:
 def test_walk_names_composites_before_what_is_inside() -> None:
     assert [name for name, _ in EVERY.walk()] == [
         *("0", "1", "1.branch.0", "1.branch.1", "1.branch.2", "1.branch.2.branch.0", "1.branch.2.branch.1"),
-        *("2", "3", "4"),
+        *("2", "3", "4", "5"),
     ]
 
 
@@ -228,6 +231,8 @@ def test_plain_data() -> None:
             {"kind": "residual", "layers": [{"kind": "rmsnorm", "size": 3, "eps": 0.5, "affine": True}], "scale": 0.25},
         ],
     }
+    (layer,) = Network((BatchNorm(2, affine=False),)).to_dict()["layers"]
+    assert layer == {"kind": "batchnorm", "size": 2, "eps": 1e-5, "affine": False, "statistics": "batch"}
 
 
 def test_every_kind_goes_there_and_back() -> None:
@@ -258,6 +263,7 @@ def test_repr_is_what_one_would_type() -> None:
     assert repr(layer) == (
         "Residual((LayerNorm(4), Linear(4, 4, bias=False), Activation('relu'), Dropout(0.5)), scale=0.5)"
     )
+    assert repr(BatchNorm(4, eps=0, statistics="running")) == "BatchNorm(4, eps=0.0, statistics='running')"
 
 
 GOOD: dict[str, Any] = {
@@ -266,6 +272,7 @@ GOOD: dict[str, Any] = {
         {"kind": "linear", "inputs": 2, "outputs": 3, "bias": True},
         {"kind": "layernorm", "size": 3, "eps": 0.5, "affine": True},
         {"kind": "rmsnorm", "size": 3, "eps": 0.5, "affine": True},
+        {"kind": "batchnorm", "size": 3, "eps": 0.5, "affine": True, "statistics": "batch"},
         {"kind": "activation", "name": "relu"},
         {"kind": "dropout", "rate": 0.5},
         {"kind": "residual", "layers": [{"kind": "activation", "name": "sin"}], "scale": 1.0},
@@ -350,12 +357,14 @@ OTHER: dict[str, Any] = {
     "rate": 0.125,
     "scale": 0.125,
     "name": "cube",
+    "statistics": "running",
     "layers": (Activation("cube"),),
 }
 ONE_OF_EACH: tuple[Layer, ...] = (
     Linear(2, 2),
     LayerNorm(2),
     RMSNorm(2),
+    BatchNorm(2),
     Activation("relu"),
     Dropout(0.5),
     Residual((Activation("sin"),)),

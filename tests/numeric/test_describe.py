@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from residua_network import Activation, DescriptionError, LayerNorm, Linear, Network, Residual, RMSNorm
+from residua_network import Activation, BatchNorm, DescriptionError, LayerNorm, Linear, Network, Residual, RMSNorm
 from residua_numeric import build, describe
+from residua_numeric.layers.batchnorm import BatchNorm as BatchNormModule
 from residua_numeric.layers.residual import Residual as ResidualModule
 
 
@@ -25,8 +26,11 @@ class Backwards(nn.Sequential):
         return x
 
 
-def test_round_trip(every: Network) -> None:
-    assert describe(build(every)) == every
+def test_round_trip(every: Network, coupled: Network) -> None:
+    for net in (every, coupled, coupled.with_statistics("running")):
+        assert describe(build(net)) == net
+        assert describe(build(net).eval()) == net
+    assert describe(build(coupled)) != coupled.with_statistics("running")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,12 @@ def test_round_trip(every: Network) -> None:
         (nn.LayerNorm(2, elementwise_affine=False), LayerNorm(2, affine=False)),
         (nn.RMSNorm(2), RMSNorm(2, eps=2.0**-23)),
         (nn.RMSNorm(2, eps=0.1), RMSNorm(2, eps=0.1)),
+        (nn.BatchNorm1d(2, eps=0.5), BatchNorm(2, eps=0.5)),
+        (nn.BatchNorm1d(2).eval(), BatchNorm(2, statistics="running")),
+        (nn.BatchNorm1d(2, track_running_stats=False).eval(), BatchNorm(2)),
+        (nn.BatchNorm1d(2, affine=False, momentum=None, eps=0.0), BatchNorm(2, eps=0.0, affine=False)),
+        (BatchNormModule(2, 0.0, False, "running").train(), BatchNorm(2, 0.0, False, "running")),
+        (BatchNormModule(2).eval(), BatchNorm(2)),
         (nn.Linear(2, 2, bias=False), Linear(2, 2, bias=False)),
     ],
 )
@@ -96,7 +106,8 @@ def overridden() -> nn.Module:
         (nn.RMSNorm((2, 2)), "one axis"),
         (nn.Dropout(1.0), r"rate must lie in"),
         (Doubled(2, 2), r"is Doubled\("),
-        (nn.BatchNorm1d(2), "BatchNorm1d"),
+        (nn.BatchNorm1d(2, eps=-1.0), r"eps must lie in"),
+        (nn.BatchNorm2d(2), "BatchNorm2d"),
         (Backwards(nn.Linear(2, 2), nn.Tanh()), "forward of its own"),
         (reparametrised(), "Parametrized"),
         (resized(), r"whose parameters are .*\(2, 3\)"),

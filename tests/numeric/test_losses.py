@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from residua_network import Activation, Dropout, Linear, Network, ResiduaError
-from residua_numeric import Task, TaskError, accuracy, build, loss_of
+from residua_network import Activation, BatchNorm, Dropout, Linear, Network, ResiduaError, ShapeError
+from residua_numeric import Task, TaskError, accuracy, build, loss_of, weights_of
 
 
 def test_mean_square_error_is_a_mean_over_points_and_outputs() -> None:
@@ -24,6 +24,21 @@ def test_cross_entropy_in_nats_and_accuracy() -> None:
     assert abs(loss_of(model, task) - wanted) <= 16 * 2.0**-53
     assert accuracy(model, task) == 1.0
     assert accuracy(model, task, "train") == 2 / 3  # of equal outputs the first counts
+
+
+def test_batch_statistics_are_those_of_the_part() -> None:
+    x = np.array([[1.0], [2.0], [6.0]])
+    task = Task.data("t", x, x * 0, test=(x[:1], x[:1]))
+    model = build(Network((BatchNorm(1, eps=0.0),)))
+    assert abs(loss_of(model, task) - 1.0) <= 16 * 2.0**-53  # mean square of what has variance 1
+    assert loss_of(model.eval(), task) == loss_of(model.train(), task)
+    assert not weights_of(model)["0.running_mean"].any()
+    with pytest.raises(ShapeError, match='loss_of: task "t": expected at least 2 rows, as "0" normalises'):
+        loss_of(model, task, "test")
+    classes = Task.data("c", x, [0, 0, 0], "cross entropy", test=(x[:1], [0]))
+    assert accuracy(model, classes, "train") == 1.0
+    with pytest.raises(ShapeError, match=r"accuracy: .* got 1"):
+        accuracy(nn.Sequential(nn.BatchNorm1d(1)), classes)
 
 
 def test_modes_stay() -> None:

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from residua_network import Activation, DescriptionError, Linear, Network, ResiduaError, ShapeError
-from residua_numeric import build, measure
+from residua_network import Activation, BatchNorm, DescriptionError, Linear, Network, ResiduaError, ShapeError
+from residua_numeric import build, measure, statistics_of
 from residua_numeric.measure import QUANTITIES
 
 Array = NDArray[np.float64]
@@ -33,6 +33,12 @@ def plain(model: nn.Module, x: Array) -> Array:
 def central(model: nn.Module, x: Array) -> Array:
     steps = STEP * np.eye(x.shape[1])
     return np.stack([(plain(model, x + s) - plain(model, x - s)) / (2 * STEP) for s in steps], axis=2)
+
+
+def central_in_batch(model: nn.Module, x: Array) -> Array:
+    steps = STEP * np.eye(x.size).reshape(x.size, *x.shape)
+    found = [(plain(model, x + s) - plain(model, x - s)) / (2 * STEP) for s in steps]
+    return np.stack(found, axis=2).reshape(len(x), -1, *x.shape)
 
 
 def by_autograd(layer: nn.Module, point: Tensor) -> Array:
@@ -61,6 +67,110 @@ def test_jacobian_against_central_differences(every: Network, moved: Moved, x: A
     assert (abs(found - wanted) <= SLOPE).all()
     assert not (abs(found[::-1] - wanted) <= SLOPE).all()
     assert not (abs(found * (1 + 1e-6) - wanted) <= SLOPE).all()
+
+
+def test_jacobian_of_coupled_rows_against_central_differences(coupled: Network, moved: Moved, x: Array) -> None:
+    model = moved(coupled)
+    found = measure(model, "jacobian", x).values
+    wanted = central_in_batch(model.eval(), x)
+    assert found.shape == wanted.shape == (5, 2, 5, 3)
+    assert (abs(found - wanted) <= SLOPE).all()
+    assert not (abs(found.swapaxes(0, 2) - wanted) <= SLOPE).all()
+    assert not (abs(found * (1 + 1e-6) - wanted) <= SLOPE).all()
+    single = measure(moved(coupled, "float32"), "jacobian", x).values
+    assert 0 < abs(single - found).max() < 1e-3
+
+
+def test_singular_values_and_gradients_of_coupled_rows(coupled: Network, moved: Moved, x: Array) -> None:
+    model = moved(coupled)
+    J = measure(model, "jacobian", x).values.reshape(10, 15)
+    values = measure(model, "singular values", x).values
+    assert values.shape == (1, 10)
+    assert np.allclose(values[0], np.linalg.svd(J, compute_uv=False), rtol=0, atol=ROUNDING)
+    cotangent = np.random.default_rng(2).normal(size=(5, 2))
+    found = measure(model, "gradient norms", x, cotangent=cotangent).values
+    assert found.shape == (5, 7)
+    gradient = (cotangent.ravel() @ J).reshape(5, 3)
+    assert np.allclose(found[:, 0], np.linalg.norm(gradient, axis=1), rtol=0, atol=ROUNDING)
+    paths = measure(model, "path gradients", x, cotangent=cotangent).values
+    assert np.allclose(paths.sum(axis=1), gradient, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_statistics_decide_not_the_mode(
+    coupled: Network, moved: Moved, x: Array, quantity: str, training: bool
+) -> None:
+    model = moved(coupled).train(training)
+    kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for statistics in ("batch", "running"):
+        other = moved(coupled.with_statistics(statistics))
+        wanted = measure(other, quantity, x).values
+        words = dict.fromkeys(statistics_of(coupled), statistics)
+        for given in (statistics, words):
+            found = measure(model, quantity, x, statistics=given).values
+            assert found.shape == wanted.shape
+            assert np.array_equal(found, wanted)
+    assert np.array_equal(measure(model, quantity, x).values, measure(moved(coupled), quantity, x).values)
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in model.state_dict().items())
+
+
+def torchs_own(coupled: Network, moved: Moved) -> nn.Sequential:
+    """The same model with torch's own batch norms, where they can be."""
+    model = moved(coupled)
+    for k in (1, 5):
+        norm = nn.BatchNorm1d(4, eps=coupled.layers[k].eps).double()  # type: ignore[attr-defined]
+        norm.load_state_dict({**norm.state_dict(), **model[k].state_dict()})
+        model[k] = norm.train(k == 1)
+    return model
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_torchs_own_batch_norm_measures_alike(coupled: Network, moved: Moved, x: Array, quantity: str) -> None:
+    model = torchs_own(coupled, moved)
+    kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    assert np.array_equal(measure(model, quantity, x).values, measure(moved(coupled), quantity, x).values)
+    for statistics in ("batch", "running"):
+        wanted = measure(moved(coupled), quantity, x, statistics=statistics).values
+        assert np.array_equal(measure(model, quantity, x, statistics=statistics).values, wanted)
+    assert [norm.training for norm in (model[1], model[5])] == [True, False]
+    assert all(norm.track_running_stats for norm in (model[1], model[5]))
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in model.state_dict().items())
+
+
+class OneByOne(nn.Module):
+    """A batch norm of another make: no kind of ours, and no kind of torch's."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - x.mean(0)) / x.std(0, unbiased=False)
+
+
+def test_layers_stated_to_be_coupled_are_and_others_are_not(x: Array) -> None:
+    strange = nn.Sequential(nn.Tanh(), OneByOne())
+    ours = nn.Sequential(nn.Tanh(), build(Network((BatchNorm(3, eps=0.0),)))[0])
+    found = measure(strange, "jacobian", x, statistics={"1": "batch"}).values
+    assert found.shape == (5, 3, 5, 3)
+    assert np.allclose(found, measure(ours, "jacobian", x).values, rtol=0, atol=ROUNDING)
+    blocks = measure(ours, "jacobian", x, statistics={}).values
+    assert blocks.shape == (5, 3, 3)
+    assert np.allclose(blocks, [found[b, :, b] for b in range(5)], rtol=0, atol=ROUNDING)
+    assert measure(nn.Sequential(nn.Linear(3, 2)).double(), "jacobian", x, statistics={"0": "batch"}).values.shape == (
+        *(5, 2),
+        *(5, 3),
+    )
+
+
+def test_moments(every: Network, coupled: Network, moved: Moved, x: Array) -> None:
+    for net in (every, coupled):
+        model = moved(net)
+        found = measure(model, "moments", x).values
+        point, wanted = torch.tensor(x), []
+        for module in model.eval():
+            point = module(point).detach()
+            wanted.append([point.numpy().mean(), (point.numpy() ** 2).mean()])
+        assert found.shape == (7, 2)
+        assert np.allclose(found, wanted, rtol=0, atol=ROUNDING)
+        assert not np.allclose(found[::-1], wanted, rtol=0, atol=1e-3)
 
 
 def test_gradient_norms_are_those_of_products_of_layer_jacobians(every: Network, moved: Moved, x: Array) -> None:
@@ -99,7 +209,7 @@ def test_singular_values(every: Network, moved: Moved, x: Array) -> None:
     assert (abs(values.prod(axis=1) ** 2 - determinant) <= ROUNDING).all()
 
 
-@pytest.mark.parametrize("quantity", QUANTITIES)
+@pytest.mark.parametrize("quantity", [name for name in QUANTITIES if name != "moments"])
 def test_rows_are_independent_and_batch_one_works(every: Network, moved: Moved, x: Array, quantity: str) -> None:
     model = moved(every)
     together = measure(model, quantity, x).values
@@ -159,7 +269,7 @@ def test_results_that_are_not_finite_are_handed_back() -> None:
     model = build(Network((Linear(1, 1, bias=False), Activation("cube"))))
     with torch.no_grad():
         next(model.parameters()).fill_(1e200)
-    for quantity in ("output", "jacobian", "gradient norms"):
+    for quantity in ("output", "jacobian", "gradient norms", "moments", "path gradients"):
         assert np.isinf(measure(model, quantity, [[1.0]]).values).any()
     assert np.isnan(measure(model, "singular values", [[1.0]]).values).all()
 
@@ -173,7 +283,20 @@ def test_results_that_are_not_finite_are_handed_back() -> None:
         ({"x": [[1.0, np.inf, 0.0]]}, ShapeError, "finite"),
         ({"cotangent": np.ones((1, 3))}, ShapeError, r"cotangent: expected shape \(1, 2\), got \(1, 3\)"),
         ({"cotangent": np.ones((2, 2))}, ShapeError, r"expected shape \(1, 2\)"),
-        ({"cotangent": np.ones((1, 2)), "quantity": "jacobian"}, DescriptionError, "gradient norms"),
+        (
+            {"cotangent": np.ones((1, 2)), "quantity": "jacobian"},
+            DescriptionError,
+            '"gradient norms" and "path gradients"',
+        ),
+        ({"cotangent": np.ones((1, 2)), "quantity": "moments"}, DescriptionError, 'not with "moments"'),
+        ({"statistics": "bach"}, DescriptionError, "measure: unknown statistics 'bach'; did you mean 'batch'"),
+        ({"statistics": {"8": "batch"}}, DescriptionError, "measure: statistics: unknown layer '8'"),
+        (
+            {"model": nn.Sequential(nn.BatchNorm1d(3))},
+            ShapeError,
+            'measure: x: expected at least 2 rows, as "0" .* got 1',
+        ),
+        ({"model": nn.Sequential(nn.BatchNorm1d(3)), "statistics": "running"}, ResiduaError, "never computed"),
         ({"model": nn.Linear(3, 1)}, DescriptionError, "Sequential"),
     ],
 )

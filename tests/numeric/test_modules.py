@@ -2,10 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from residua_network import DescriptionError, Network, ShapeError
+from residua_network import BatchNorm, DescriptionError, Network, ShapeError
 from residua_numeric import build, modules_of
+from residua_numeric.faulty import Faulty
 from residua_numeric.layers.residual import Residual
-from residua_numeric.modules import dtype_name, input_width
+from residua_numeric.modules import dtype_name, everything, input_width, true_of
 
 
 class Odd(nn.Module):
@@ -45,6 +46,8 @@ def test_dtype() -> None:
     assert dtype_name(linear) == "float32"
     assert dtype_name(linear.double()) == "float64"
     assert dtype_name(nn.Sequential(nn.Tanh())) == "float64"
+    assert dtype_name(nn.Sequential(nn.BatchNorm1d(2, affine=False))) == "float32"
+    assert dtype_name(nn.Sequential(nn.BatchNorm1d(2)).double()) == "float64"
     with pytest.raises(ShapeError, match="float32, torch"):
         dtype_name(nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1).double()))
     with pytest.raises(ShapeError, match="meta"):
@@ -54,4 +57,15 @@ def test_dtype() -> None:
 def test_input_width() -> None:
     assert input_width(nn.Sequential(nn.Tanh(), nn.Linear(3, 2))) == 3
     assert input_width(nn.Sequential(Residual(nn.Sequential(nn.RMSNorm(4))))) == 4
+    assert input_width(nn.Sequential(nn.Tanh(), nn.BatchNorm1d(5, affine=False), nn.Linear(5, 2))) == 5
+    assert input_width(build(Network((BatchNorm(6),)))) == 6
     assert input_width(nn.Sequential(nn.Tanh())) is None
+
+
+def test_the_module_in_whose_place_a_fault_stands() -> None:
+    linear = nn.Linear(2, 2)
+    faulty = Faulty(linear, lambda module, x: x)
+    assert true_of(faulty) is linear
+    assert true_of(linear) is linear
+    model = nn.Sequential(nn.Tanh(), faulty)
+    assert list(everything(model)) == [model, model[0], faulty, linear]

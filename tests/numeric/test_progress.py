@@ -20,6 +20,17 @@ def test_asked_for_it_shows_loss_rate_and_speed(capsys: pytest.CaptureFixture[st
         assert words in printed.err
 
 
+def test_the_speed_is_that_of_the_steps_since_it_began(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.monotonic", iter((0.0, 2.0)).__next__)
+    with Bar(200, 0.125, True, begun=100) as bar:
+        bar.update(200, 0.5)
+    printed = capsys.readouterr().err
+    assert "200/200" in printed
+    assert "50 steps/s" in printed
+
+
 @pytest.mark.parametrize("shown", [False, None])
 def test_it_is_silent_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str], shown: bool | None) -> None:
     draw(shown)

@@ -7,9 +7,20 @@ import pytest
 import torch
 from torch import nn
 
-from residua_network import Activation, Dropout, LayerNorm, Linear, Network, ResiduaError, Residual, ShapeError
+from residua_network import (
+    Activation,
+    BatchNorm,
+    Dropout,
+    LayerNorm,
+    Linear,
+    Network,
+    ResiduaError,
+    Residual,
+    ShapeError,
+)
 from residua_numeric import Run, Task, accuracy, build, loss_of, modules_of, train, weights_of
 from residua_numeric.descent import minibatches
+from residua_numeric.state import on_threads
 
 NOISY = Network((Linear(1, 8), Dropout(0.2), Residual((LayerNorm(8), Activation("tanh"))), Linear(8, 1)))
 SINE = Task.regression(np.sin, -3, 3, points=256)
@@ -184,6 +195,68 @@ def test_dropout_acts_in_training_only() -> None:
     losses = [train(build(net).eval(), task, steps=1, seed=seed).losses[0] for seed in range(5)]
     assert len(set(losses)) > 1
     assert loss_of(build(net), task) == loss_of(build(net), task)
+
+
+NORMED = Network(
+    (Linear(1, 6), BatchNorm(6), Activation("tanh"), Linear(6, 6), BatchNorm(6, affine=False), Linear(6, 1))
+)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_batch_norm_trains_as_torchs_own_bit_for_bit(dtype: str) -> None:
+    """Plain torch, its own modules, a loop by hand."""
+    ours = build(NORMED, 4, dtype)
+    theirs = nn.Sequential(
+        *[nn.Linear(1, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, 6), nn.BatchNorm1d(6, affine=False)],
+        nn.Linear(6, 1),
+    ).to(getattr(torch, dtype))
+    theirs.load_state_dict(ours.state_dict(), strict=False)
+    run = train(ours, SINE, steps=12, batch=32, seed=3)
+    x, y = (torch.tensor(array, dtype=getattr(torch, dtype)) for array in (SINE.x, SINE.y))
+    optimiser, chosen, losses = torch.optim.Adam(theirs.parameters(), lr=1e-3), minibatches(256, 32, 3), []
+    with on_threads(1):
+        for _ in range(12):
+            rows = next(chosen)
+            optimiser.zero_grad()
+            loss = nn.functional.mse_loss(theirs(x[rows]), y[rows])
+            losses.append(loss.item())
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+    assert list(run.losses) == losses
+    assert same(ours, theirs)
+    assert not same(ours, build(NORMED, 4, dtype))
+    assert weights_of(ours)["1.running_var"].std() > 0
+
+
+def test_running_statistics_stay_in_training() -> None:
+    model = build(NORMED.with_statistics("running"))
+    train(model, SINE, steps=3)
+    now = weights_of(model)
+    assert all((now[name] == (name.endswith("var"))).all() for name in now if "running" in name)
+    assert not same(model, build(NORMED.with_statistics("running")))
+
+
+@pytest.mark.parametrize("model", [build(NORMED), nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1)).eval()])
+@pytest.mark.parametrize("arguments", [{"batch": 1}, {"task": Task.data("one", [[1.0]], [[1.0]])}])
+def test_one_row_has_no_statistics(model: nn.Sequential, arguments: dict[str, Any]) -> None:
+    before = weights_of(model)
+    with pytest.raises(ShapeError, match=r'train: batch: expected at least 2 rows, as "1" normalises .*, got 1'):
+        train(**{"model": model, "task": SINE, "steps": 1, **arguments})
+    assert all(np.array_equal(array, before[name]) for name, array in weights_of(model).items())
+    assert train(build(NORMED.with_statistics("running")), SINE, steps=1, batch=1).stopped == ""
+
+
+def test_a_stop_takes_the_buffers_back_too() -> None:
+    net = Network((Linear(1, 1), BatchNorm(1), Linear(1, 1), Activation("cube")))
+    model = build(net)
+    run = train(model, SINE, steps=30, optimiser="sgd", rate=1e5, snapshots=range(31))
+    assert run.stopped
+    assert run.last.step is not None
+    assert 0 < run.last.step < 29
+    assert same(run.snapshots[-1].build(), run.last.build())
+    shorter = build(net)
+    train(shorter, SINE, steps=run.last.step, optimiser="sgd", rate=1e5)
+    assert same(run.last.build(), shorter)
 
 
 def test_frozen_parameters_stay() -> None:

@@ -7,6 +7,7 @@ from torch import nn
 
 from residua_network import DescriptionError, Network
 from residua_numeric import modules_of, weights_of
+from residua_numeric.faulty import Faulty
 from residua_numeric.snapshot import snapshot_of
 from residua_numeric.weights import put, tensors_of
 
@@ -46,6 +47,32 @@ def test_layer_norm_without_bias_has_zeros() -> None:
     weights = weights_of(nn.Sequential(nn.LayerNorm(3, bias=False)))
     assert np.array_equal(weights["0.bias"], np.zeros(3))
     assert weights_of(nn.Sequential(nn.LayerNorm(3, elementwise_affine=False))) == {}
+
+
+def test_batch_norm_has_its_buffers_and_no_count() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(2))
+    model(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
+    weights = weights_of(model)
+    assert list(weights) == ["0.weight", "0.bias", "0.running_mean", "0.running_var"]
+    assert np.allclose(weights["0.running_mean"], [0.2, 0.4])
+    assert np.allclose(weights["0.running_var"], [0.9 + 0.1 * 2, 0.9 + 0.1 * 8])
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_norm_that_stores_nothing_has_mean_zero_and_variance_one(affine: bool) -> None:
+    model = nn.Sequential(nn.Linear(1, 2), nn.BatchNorm1d(2, affine=affine, track_running_stats=False)).double()
+    weights = weights_of(model)
+    assert {name: array.tolist() for name, array in weights.items() if "running" in name} == {
+        "1.running_mean": [0, 0],
+        "1.running_var": [1, 1],
+    }
+    assert np.array_equal(snapshot_of(model).weights["1.running_var"], np.ones(2))
+
+
+def test_a_module_with_a_fault_in_its_place_has_them_too() -> None:
+    for module in (nn.LayerNorm(2, bias=False), nn.BatchNorm1d(2, track_running_stats=False)):
+        plain, faulty = nn.Sequential(module), nn.Sequential(Faulty(module, lambda module, x: x))
+        assert list(weights_of(faulty)) == list(weights_of(plain))
 
 
 def test_nested_sequentials_take_the_names_of_the_description() -> None:

@@ -1,14 +1,18 @@
-"""Layers and their Jacobians written by hand at 50 digits, from the papers: one row in, lists of mpmath numbers out.
+"""Layers and their Jacobians written by hand at 50 digits, from the papers: lists of mpmath numbers in and out.
 
-Nothing here is taken from the project but the names of its fields.
+A formula is one of a single row; only that of batch normalisation is one of the whole batch. Nothing here is taken from
+the project but the names of its fields.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import mpmath as mp
+import numpy as np
 
 from residua_network import Layer
+
+from .batches import apart
 
 DIGITS = 50
 Vector = list[Any]
@@ -86,33 +90,91 @@ def _rmsnorm(layer: Any, x: Vector, p: Parameters) -> Answer:
     return y, slopes
 
 
-def _residual(layer: Any, x: Vector, p: Parameters) -> Answer:
-    inner, jacobian = answer(layer.layers, x, p, "branch.")
-    n, scale = len(x), mp.mpf(layer.scale)
-    y = [z + scale * f for z, f in zip(x, inner, strict=True)]
-    return y, [[(a == b) + scale * jacobian[a][b] for b in range(n)] for a in range(n)]
+def _stored(layer: Any, x: Vector, p: Parameters) -> Answer:
+    """Batch normalisation with stored statistics: y_i = γ_i (x_i − μ_i) / σ_i + β_i, an affine map of every feature."""
+    deviation = [mp.sqrt(v + mp.mpf(layer.eps)) for v in p["running_var"]]
+    gain, shift = _affine(p, len(x))
+    centred = [z - mean for z, mean in zip(x, p["running_mean"], strict=True)]
+    y = [g * c / d + b for g, c, d, b in zip(gain, centred, deviation, shift, strict=True)]
+    return y, _diagonal([g / d for g, d in zip(gain, deviation, strict=True)])
+
+
+def _of_the_batch(layer: Any, batch: Matrix, p: Parameters) -> tuple[Matrix, Matrix]:
+    """Ioffe, Szegedy 2015: algorithm 1, and the gradients of section 3 for ℓ = y[b, i]."""
+    rows, features = len(batch), len(batch[0])
+    gain, shift = _affine(p, features)
+    y = [[mp.mpf(0)] * features for _ in batch]
+    slopes = [[mp.mpf(0)] * (rows * features) for _ in range(rows * features)]
+    for q in range(features):
+        x = [row[q] for row in batch]
+        mean = mp.fsum(x) / rows
+        variance = mp.fsum((z - mean) ** 2 for z in x) / rows + mp.mpf(layer.eps)
+        for b in range(rows):
+            y[b][q] = gain[q] * (x[b] - mean) / mp.sqrt(variance) + shift[q]
+            by_xhat = [gain[q] if a == b else mp.mpf(0) for a in range(rows)]
+            by_variance = -gain[q] * (x[b] - mean) * mp.power(variance, mp.mpf(-3) / 2) / 2
+            by_mean = -gain[q] / mp.sqrt(variance) - 2 * by_variance * mp.fsum(z - mean for z in x) / rows
+            for c in range(rows):
+                by_x = by_xhat[c] / mp.sqrt(variance) + by_variance * 2 * (x[c] - mean) / rows + by_mean / rows
+                slopes[b * features + q][c * features + q] = by_x
+    return y, slopes
+
+
+def _affine(p: Parameters, size: int) -> tuple[Vector, Vector]:
+    return p.get("weight", [mp.mpf(1)] * size), p.get("bias", [mp.mpf(0)] * size)
 
 
 FORMULAS: dict[str, Callable[[Any, Vector, Parameters], Answer]] = {
     "activation": _activation,
+    "batchnorm": _stored,
     "dropout": _dropout,
     "layernorm": _layernorm,
     "linear": _linear,
-    "residual": _residual,
     "rmsnorm": _rmsnorm,
 }
 
 
-def answer(layers: tuple[Layer, ...], x: Vector, parameters: Parameters, prefix: str = "") -> Answer:
-    """Output and Jacobian of layers one after another; `parameters` by full name."""
-    product: Matrix = _diagonal([mp.mpf(1)] * len(x))
+def answers(layers: tuple[Layer, ...], weights: Mapping[str, Any], x: Any) -> tuple[Any, Any]:
+    """Outputs (batch, m) and Jacobian, (batch, m, n) or, where rows are coupled, (batch, m, batch, n), at 50 digits."""
+    with mp.workdps(DIGITS):
+        y, matrix = _whole(layers, exactly(x), {name: exactly(array) for name, array in weights.items()})
+    jacobian = np.array(matrix, dtype=object).reshape(len(x), len(y[0]), *x.shape)
+    return np.array(y, dtype=object), jacobian if _couples(layers) else apart(jacobian)
+
+
+def _couples(layers: tuple[Any, ...]) -> bool:
+    return any(
+        _couples(layer.layers) if layer.kind == "residual" else getattr(layer, "statistics", "") == "batch"
+        for layer in layers
+    )
+
+
+def _whole(layers: tuple[Layer, ...], batch: Matrix, parameters: Parameters, prefix: str = "") -> tuple[Matrix, Matrix]:
+    """Outputs and Jacobian of layers one after another on the stacked batch, x[b, i] at place b · n + i."""
+    product: Matrix = _diagonal([mp.mpf(1)] * (len(batch) * len(batch[0])))
     for position, layer in enumerate(layers):
-        assert layer.kind in FORMULAS, f"write the formula of {layer.kind!r} by hand in tests/oracles/formulas.py"
         place = f"{prefix}{position}."
         own = {name.removeprefix(place): value for name, value in parameters.items() if name.startswith(place)}
-        x, jacobian = FORMULAS[layer.kind](layer, x, own)
+        batch, jacobian = _layer(layer, batch, own)
         product = _times(jacobian, product)
-    return x, product
+    return batch, product
+
+
+def _layer(layer: Any, batch: Matrix, own: Parameters) -> tuple[Matrix, Matrix]:
+    if layer.kind == "residual":
+        return _residual(layer, batch, own)
+    if layer.kind == "batchnorm" and layer.statistics == "batch":
+        return _of_the_batch(layer, batch, own)
+    assert layer.kind in FORMULAS, f"write the formula of {layer.kind!r} by hand in tests/oracles/formulas.py"
+    found = [FORMULAS[layer.kind](layer, row, own) for row in batch]
+    return [y for y, _ in found], _block_diagonal([jacobian for _, jacobian in found])
+
+
+def _residual(layer: Any, batch: Matrix, own: Parameters) -> tuple[Matrix, Matrix]:
+    inner, jacobian = _whole(layer.layers, batch, own, "branch.")
+    size, scale = len(jacobian), mp.mpf(layer.scale)
+    y = [[z + scale * f for z, f in zip(x, inside, strict=True)] for x, inside in zip(batch, inner, strict=True)]
+    return y, [[(a == b) + scale * jacobian[a][b] for b in range(size)] for a in range(size)]
 
 
 def exactly(array: Any) -> Any:
@@ -126,3 +188,12 @@ def _diagonal(entries: Vector) -> Matrix:
 
 def _times(a: Matrix, b: Matrix) -> Matrix:
     return [[mp.fdot(row, column) for column in zip(*b, strict=True)] for row in a]
+
+
+def _block_diagonal(blocks: list[Matrix]) -> Matrix:
+    width = len(blocks[0][0])
+    return [
+        [*[mp.mpf(0)] * (b * width), *row, *[mp.mpf(0)] * ((len(blocks) - 1 - b) * width)]
+        for b, block in enumerate(blocks)
+        for row in block
+    ]

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from residua_network import (
     ACTIVATIONS,
+    STATISTICS,
     Activation,
+    BatchNorm,
     Dropout,
     Layer,
     LayerNorm,
@@ -25,6 +27,8 @@ Floats = NDArray[np.float64]
 ROUNDINGS = 2.0**14 * 2.0**-53  # relative, about 2e-12: at most some thousand operations stand in a row in these nets
 
 BRANCH = (LayerNorm(4, eps=1e-2), Activation("tanh"), Linear(4, 4))
+OF_THE_BATCH = (BatchNorm(4, eps=1e-2), Activation("tanh"), Linear(4, 4), BatchNorm(4, eps=0.0, affine=False))
+STORED = (BatchNorm(4, statistics="running"), Activation("silu"))
 INNER = Residual((RMSNorm(4, eps=1e-3), Activation("sin")), scale=0.5)
 # What the fields of a kind are tried with, by their names; a field that is not here keeps its default.
 VALUES: dict[str, tuple[Any, ...]] = {
@@ -37,7 +41,8 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "rate": (0.4,),
     "scale": (1.0, -0.7),
     "name": ACTIVATIONS,
-    "layers": (BRANCH, (INNER, Activation("gelu"))),
+    "statistics": STATISTICS,
+    "layers": (BRANCH, (INNER, Activation("gelu")), OF_THE_BATCH, STORED),
 }
 
 
@@ -72,7 +77,9 @@ def weights_of(net: Network, seed: int = 0) -> dict[str, Floats]:
     rng = np.random.default_rng(seed)
     weights: dict[str, Floats] = {}
     for name, shape in net.parameter_shapes().items():
-        entries = rng.uniform(0.4, 1.6, size=shape) * rng.choice([-1.0, 1.0], size=shape)
+        entries = rng.uniform(0.4, 1.6, size=shape)
+        if not name.endswith("running_var"):
+            entries *= rng.choice([-1.0, 1.0], size=shape)
         weights[name] = entries / shape[-1] ** 0.5 if len(shape) == 2 else entries
     return weights
 
@@ -97,6 +104,32 @@ NETWORKS: dict[str, Network] = {
         )
     ),
     "repeated": Network((Linear(3, 4), *[Residual(BRANCH)] * 5, *[Linear(4, 4), LayerNorm(4), Activation("silu")] * 3)),
+    "batch statistics": Network((Linear(3, 5), BatchNorm(5, eps=1e-2), Activation("relu"), Linear(5, 2))),
+    "batch statistics in branches": Network(
+        (
+            Linear(3, 4, bias=False),
+            Residual((*OF_THE_BATCH, Residual((BatchNorm(4, eps=1e-3), Activation("sin")), scale=0.5)), scale=-0.7),
+            LayerNorm(4, eps=1e-2),
+            Residual((BatchNorm(4, affine=False), Activation("gelu"))),
+            Linear(4, 6),
+        )
+    ),
+    "batch statistics repeated": Network(
+        (*[Linear(4, 4), BatchNorm(4), Activation("silu")] * 3, *[Residual(OF_THE_BATCH[:3])] * 2, Linear(4, 2))
+    ),
+    "running statistics": Network(
+        (Linear(3, 4), *STORED, Residual((BatchNorm(4, eps=0.0, statistics="running"), Linear(4, 4))), Linear(4, 2))
+    ),
+    "both statistics": Network(
+        (
+            Linear(3, 4),
+            *STORED,
+            BatchNorm(4, eps=0.0),
+            Activation("relu"),
+            BatchNorm(4, statistics="running"),
+            RMSNorm(4, eps=1e-2),
+        )
+    ),
 }
 
 

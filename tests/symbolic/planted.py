@@ -1,5 +1,6 @@
 """Wrong right-hand sides made from right ones, and the check that a step refuses them."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,8 +12,7 @@ import sympy as sp
 
 from oracles.dense import dense
 from residua_symbolic import Derivation, ProofError, Step
-from residua_symbolic.domains.tangents import i, j, n
-from residua_symbolic.layer import m
+from residua_symbolic.domains.tangents import B, b, c, i, j, n
 
 
 def refuses(step: Step, wrong: Any) -> None:
@@ -33,31 +33,24 @@ def refuses_in_place(derivation: Derivation, step: Step, wrong: Any) -> None:
 
 def wrong_entries(right: sp.Expr) -> list[sp.Expr]:
     """Index forms that are not `right`."""
-    swap = {i: j, j: i}
-    candidates = [
-        -right,
-        2 * right,
-        right + 1,
-        right.subs(n, n - 1),
-        right.xreplace(swap),
-        right + sp.Symbol("epsilon"),
-    ]
+    candidates = [-right, 2 * right, right + 1, right + sp.Symbol("epsilon")]
+    candidates += [right.xreplace({p: q, q: p}) for p, q in ((i, j), (b, c))]
+    candidates += [right.subs(size, value) for size in (n, B) for value in (size - 1, 2, 5)]  # 2: right there alone
+    candidates += [right.xreplace({delta: sp.Integer(1)}) for delta in right.atoms(sp.KroneckerDelta)]
     terms = sp.Add.make_args(sp.expand(right))
     if len(terms) > 1:
         candidates += [right - term for term in terms]
         candidates += [right - 2 * term for term in terms]
     candidates.append(right + 1 - sp.KroneckerDelta(i, j))  # wrong off the diagonal alone
-    candidates += [right.subs(n, 2), right.subs(n, 5)]  # right at one size alone
-    return [c for c in candidates if not _same(c, right)]
+    return [wrong for wrong in candidates if not _same(wrong, right)]
 
 
-def _same(a: sp.Expr, b: sp.Expr) -> bool:
-    """Equal on and off the diagonal, at random numbers for every atom."""
+def _same(left: sp.Expr, right: sp.Expr) -> bool:
+    """Equal on and off the diagonals, at random numbers for every atom."""
     rng = np.random.default_rng(0)
-    difference = a - b
-    for delta in (0, 1):
-        e = difference.replace(lambda x: isinstance(x, sp.KroneckerDelta), lambda x, delta=delta: sp.Integer(delta))
-        e = e.xreplace({j: i}) if delta else e
+    for features, rows in itertools.product(({}, {j: i}), ({}, {c: b})):
+        e = (left - right).xreplace({**features, **rows})
+        e = e.replace(lambda x: isinstance(x, sp.KroneckerDelta), lambda x: sp.Integer(0))
         e = e.replace(lambda x: isinstance(x, sp.Function), lambda x: sp.Symbol(str(x)))
         for atom in sorted(e.atoms(sp.Indexed), key=str):
             e = e.xreplace({atom: sp.Float(rng.uniform(0.5, 1.5))})
@@ -68,36 +61,36 @@ def _same(a: sp.Expr, b: sp.Expr) -> bool:
     return True
 
 
-def wrong_matrices(right: Any, letters: dict[str, Any] | None = None, sizes: dict[Any, int] | None = None) -> list[Any]:
+def wrong_matrices(right: Any, letters: dict[str, Any] | None = None) -> list[Any]:
     """Matrix expressions of the same shape that are not `right`, each with one fault somewhere inside."""
-    sizes = {n: 3, m: 3} if sizes is None else sizes
     letters = _random_letters(right) if letters is None else letters
-    truth = _at(right, letters, sizes)
+    truth = _at(right, letters)
     found = []
     for candidate in [_product([-1, right]), _product([2, right]), *faults(right)]:
-        if np.abs(_at(candidate, letters, sizes) - truth).max() > 1e-9:
+        if np.abs(_at(candidate, letters) - truth).max() > 1e-9:
             found.append(candidate)
     return found
 
 
 def _random_letters(e: Any) -> dict[str, Any]:
+    """Numbers for the letters of a kind's formula, every size 3."""
     rng = np.random.default_rng(1)
     letters: dict[str, Any] = {}
     for a in sorted(e.atoms(sp.MatrixSymbol, sp.Symbol), key=str):
         size = 1 if isinstance(a, sp.Symbol) else 3 if a.shape[1] == 1 else 9
         letters[a.name] = rng.uniform(0.5, 1.5, size=size) if size > 1 else rng.uniform(1.2, 1.5)
-    return letters
+    return {**letters, "n": 3, "m": 3, "B": 3}
 
 
-def _at(e: Any, letters: dict[str, Any], sizes: dict[Any, int]) -> Any:
-    return dense(e.xreplace({size: sp.Integer(value) for size, value in sizes.items()}).replace(*PHI_PRIME), letters)
+def _at(e: Any, letters: dict[str, Any]) -> Any:
+    return dense(e.replace(*PHI_PRIME), letters)
 
 
 PHI_PRIME = (lambda e: type(e).__name__ == "phi_prime", lambda e: sp.cos(e.args[0]))
 
 
 def faults(e: Any) -> Iterator[Any]:
-    """`e` with a term dropped or of the other sign, a factor dropped, two swapped, or n − 1 for n in a coefficient."""
+    """`e` with a term dropped or of the other sign, a factor dropped, two swapped, or n − 1 for n (or B)."""
     if isinstance(e, sp.MatAdd):
         for p, term in enumerate(e.args):
             others = [*e.args[:p], *e.args[p + 1 :]]
@@ -107,8 +100,8 @@ def faults(e: Any) -> Iterator[Any]:
                 yield _sum([*others, fault])
     if isinstance(e, sp.MatMul):
         coefficient, matrices = e.as_coeff_matrices()
-        if coefficient.has(n):
-            yield _product([coefficient.subs(n, n - 1), *matrices])
+        for size in coefficient.free_symbols & {n, B}:
+            yield _product([coefficient.subs(size, size - 1), *matrices])
         if coefficient != 1:
             yield _product(matrices)
         for p, matrix in enumerate(matrices):
@@ -120,6 +113,9 @@ def faults(e: Any) -> Iterator[Any]:
             a, b = matrices[p : p + 2]
             if a.shape == b.shape and a.shape[0] == a.shape[1]:
                 yield _product([coefficient, *matrices[:p], b, a, *matrices[p + 2 :]])
+    if type(e).__name__ in ("EachRow", "EachFeature"):
+        for fault in faults(e.args[0]):
+            yield type(e)(fault, *e.args[1:])
     if type(e).__name__ == "ProductOver":
         body, first, last = e.args
         for fault in faults(body):

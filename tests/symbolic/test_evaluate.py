@@ -5,6 +5,7 @@ import pytest
 import sympy as sp
 
 from residua_symbolic.domains.floats import FloatDomain
+from residua_symbolic.domains.named import Named
 from residua_symbolic.domains.tangents import i, j, n
 from residua_symbolic.evaluate import evaluate
 
@@ -39,16 +40,18 @@ X, M = VALUES["x"], VALUES["W"]
     ],
 )
 def test_formulas(formula: sp.Expr, expected: object) -> None:
-    found = evaluate(formula, VALUES, (i, j), float, FloatDomain().function)
+    found = evaluate(formula, VALUES, (i, j), FloatDomain())
     reference = np.asarray(expected)
     assert np.broadcast_shapes(found.shape, reference.shape) == reference.shape
     assert np.abs(found - reference).max() <= 8 * 2.0**-53 * np.abs(reference).max()
 
 
 def test_what_has_no_value() -> None:
+    with pytest.raises(TypeError, match="Named has no function 'tanh'"):
+        evaluate(sp.tanh(x[i]), VALUES, (i,), Named())
     with pytest.raises(TypeError, match="no value for"):
-        evaluate(sp.tanh(x[i]), VALUES, (i,))
+        evaluate(sp.Derivative(x[i], sp.Symbol("s")), VALUES, (i,), FloatDomain())
     with pytest.raises(TypeError, match="only whole exponents"):
-        evaluate(sp.sqrt(sp.Symbol("s")), VALUES, ())
+        evaluate(sp.sqrt(sp.Symbol("s")), VALUES, (), FloatDomain())
     with pytest.raises(KeyError, match="unheard"):
-        evaluate(sp.Symbol("unheard"), VALUES, ())
+        evaluate(sp.Symbol("unheard"), VALUES, (), FloatDomain())

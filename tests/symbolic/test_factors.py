@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from oracles.dense import dense, letters_of
+from oracles.dense import letters_of, multiplied_out
 from oracles.samples import assert_close, rows, weights_of
-from residua_network import Activation, Layer, LayerNorm, Linear, Network, Residual, RMSNorm
+from residua_network import STATISTICS, Activation, BatchNorm, Layer, LayerNorm, Linear, Network, Residual, RMSNorm
 from residua_symbolic import jacobian
-from residua_symbolic.factors import ProductOver
+from residua_symbolic.domains.tangents import B
+from residua_symbolic.factors import EachFeature, EachRow, ProductOver
 from residua_symbolic.layer import CONSTANT_STATISTICS
 
 BLOCK = Residual((LayerNorm(4), Activation("relu"), Linear(4, 4)))
@@ -101,17 +102,20 @@ def test_repeated_groups_are_recognised() -> None:
         ((LayerNorm(4), LayerNorm(4), LayerNorm(4, eps=0.5), LayerNorm(4)), 1),
         ((LayerNorm(4), RMSNorm(4)) * 4, 1),
         (((Linear(4, 6), Activation("sin"), Linear(6, 4)) * 3), 1),
+        ((BatchNorm(4), Activation("sin"), Linear(4, 4)) * 3, 1),
+        ((BatchNorm(4), BatchNorm(4, statistics="running"), Linear(4, 4)), 0),
+        ((BatchNorm(4, statistics="running"), *[Residual((BatchNorm(4), Linear(4, 4)))] * 4), 1),
     ],
 )
 def test_only_equal_layers_are_folded(layers: tuple[Layer, ...], found: int) -> None:
     net = Network(layers)
     J = jacobian(net)
     assert len(products(J.formula)) == found
-    weights, x = weights_of(net), rows(1, net.inputs)
-    _, letters = letters_of(net.layers, x[0], weights)
-    expected = dense(J.unfold(), letters)
-    assert_close(dense(J.formula, letters), expected)
-    assert_close(J.evaluate(weights, x)[0], expected)
+    weights, x = weights_of(net), rows(3, net.inputs)
+    _, letters = letters_of(net.layers, x, weights)
+    expected = multiplied_out(J.unfold(), letters)
+    assert_close(multiplied_out(J.formula, letters), expected)
+    assert_close(J.evaluate(weights, x), expected)
 
 
 @pytest.mark.parametrize("start", [0, 1, 4, 10, 11])
@@ -122,8 +126,8 @@ def test_indices_are_those_of_the_network(start: int) -> None:
     unfolded = [f for product in products(J.formula) for f in product.unfold()]
     assert unfolded == [factor.formula for factor in J.factors if factor.name != "0"] or start == 12
     weights, x = weights_of(net), rows(1, 4)
-    _, letters = letters_of(net.layers, x[0], weights)
-    assert_close(dense(J.formula, letters), J.evaluate(weights, x)[0])
+    _, letters = letters_of(net.layers, x, weights)
+    assert_close(multiplied_out(J.formula, letters), J.evaluate(weights, x))
 
 
 def test_a_product_prints_itself_and_not_its_factors() -> None:
@@ -137,11 +141,12 @@ def test_a_product_prints_itself_and_not_its_factors() -> None:
 
 @pytest.mark.parametrize("assume", [None, CONSTANT_STATISTICS])
 def test_absent_parameters_are_not_written(assume: str | None) -> None:
-    net = Network((LayerNorm(4, affine=False), RMSNorm(4, affine=False)))
+    statistics = [BatchNorm(4, affine=False, statistics=statistics) for statistics in STATISTICS]
+    net = Network((LayerNorm(4, affine=False), RMSNorm(4, affine=False), *statistics))
     J = jacobian(net, assume=assume)
     assert "gamma" not in J.latex()
-    weights, x = weights_of(net), rows(1, 4)
-    assert_close(dense(J.formula, letters_of(net.layers, x[0], weights)[1]), J.evaluate(weights, x)[0])
+    weights, x = weights_of(net), rows(3, 4)
+    assert_close(multiplied_out(J.formula, letters_of(net.layers, x, weights)[1]), J.evaluate(weights, x))
 
 
 def test_a_scale_of_one_is_not_written() -> None:
@@ -152,5 +157,32 @@ def test_a_scale_of_one_is_not_written() -> None:
 def test_sizes_in_a_formula_are_numbers() -> None:
     for factor in jacobian(deep(2)).factors:
         assert all(size.is_Integer for a in factor.formula.atoms(sp.MatrixSymbol) for size in a.shape)
-        assert not {"n", "m"} & {s.name for s in factor.formula.free_symbols}
+        assert not {"n", "m", "B"} & {s.name for s in factor.formula.free_symbols}
     assert np.prod(jacobian(deep(2)).formula.shape) == 3
+
+
+def test_what_acts_on_every_row_is_written_once() -> None:
+    """Neighbours share one ⊕ over b, and only what lies between coupled layers stands alone."""
+    net = Network((Linear(3, 4), Activation("relu"), BatchNorm(4), Linear(4, 4), LayerNorm(4), Linear(4, 2)))
+    J = jacobian(net)
+    assert [type(factor).__name__ for factor in J.formula.args] == ["EachRow", "EachFeature", "EachRow"]
+    assert J.formula.shape == (2 * B, 3 * B)
+    assert J.latex().count(r"\bigoplus_{b}") == 2
+    assert J.latex().count(r"\bigoplus_{i}") == 1
+    running = jacobian(net.with_statistics("running"))
+    assert running.formula.shape == (2, 3)
+    assert "bigoplus" not in running.latex()
+
+
+def test_rows_are_coupled_only_where_a_layer_between_couples_them() -> None:
+    net = Network((Linear(3, 4), BatchNorm(4), Linear(4, 2)))
+    assert [jacobian(net, *cut).couples_rows for cut in ((0, 0), (0, 1), (1, 1), (1, 2), (2, 2))] == [
+        *(False, True, True, True, False),
+    ]
+    assert jacobian(net, 2, 2).formula == jacobian(net.with_statistics("running"), 2, 2).formula
+
+
+@pytest.mark.parametrize("one", [EachRow(sp.Identity(3)), EachFeature(sp.Identity(B), 3)])
+def test_a_sum_over_rows_or_features_prints_itself(one: Any) -> None:
+    assert one.doit() is one
+    assert one.shape == (3 * B, 3 * B)

@@ -4,20 +4,22 @@ import sympy as sp
 from residua_network import kinds
 from residua_symbolic import derive_layer
 from residua_symbolic.domains.sums import vanishes
-from residua_symbolic.domains.tangents import i, j, n
-from residua_symbolic.layer import m
+from residua_symbolic.domains.tangents import B, b, c, i, j, n
+from residua_symbolic.layer import m, variants
 from residua_symbolic.matrices import entry
 
 A, C = sp.MatrixSymbol("A", n, n), sp.MatrixSymbol("C", n, n)
 x, y = sp.MatrixSymbol("x", n, 1), sp.MatrixSymbol("y", n, 1)
-a, c, u, v = (sp.IndexedBase(name, real=True) for name in "ACxy")
+a, d, u, v = (sp.IndexedBase(name, real=True) for name in "ACxy")
 
 
-@pytest.mark.parametrize("kind", kinds())
-def test_there_and_back(kind: str) -> None:
-    derivation = derive_layer(kind)
-    assert vanishes(entry(derivation.formula, i, j) - derivation.components)
-    assert not vanishes(entry(derivation.formula, i, j) - 2 * derivation.components)
+@pytest.mark.parametrize(("kind", "variant"), [(kind, variant) for kind in kinds() for variant in variants(kind)])
+def test_there_and_back(kind: str, variant: str) -> None:
+    derivation = derive_layer(kind, None, variant)
+    axis, expected = derivation.operator.axis, derivation.operator.of_one_feature
+    found = entry(derivation.formula, axis.label, axis.primed)
+    assert vanishes(found - expected, axis)
+    assert not vanishes(found - 2 * expected, axis)
 
 
 @pytest.mark.parametrize(
@@ -32,12 +34,18 @@ def test_there_and_back(kind: str) -> None:
         (sp.OneMatrix(n, 1) * y.T, v[j]),
         (sp.DiagMatrix(x), sp.KroneckerDelta(i, j) * u[i]),
         (sp.DiagMatrix(x) * A, u[i] * a[i, j]),
-        (A - 2 * C / n, a[i, j] - 2 * c[i, j] / n),
+        (A - 2 * C / n, a[i, j] - 2 * d[i, j] / n),
         (sp.DiagMatrix(sp.hadamard_product(x, y)), sp.KroneckerDelta(i, j) * u[i] * v[i]),
     ],
 )
 def test_entries(matrix: sp.MatrixExpr, expected: sp.Expr) -> None:
     assert sp.expand(entry(matrix, i, j) - expected) == 0
+
+
+def test_the_column_of_a_feature_keeps_its_label() -> None:
+    column, xhat = sp.MatrixSymbol("xhat__:i", B, 1), sp.IndexedBase("xhat", real=True)
+    assert entry(column * column.T, b, c) == xhat[b, i] * xhat[c, i]
+    assert entry(sp.DiagMatrix(column), b, c) == sp.KroneckerDelta(b, c) * xhat[b, i]
 
 
 def test_a_product_of_matrices_is_a_sum() -> None:

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from residua_network import ResiduaError
 from residua_symbolic import ProofError
-from residua_symbolic.domains.tangents import n
+from residua_symbolic.domains.tangents import B, n
 from residua_symbolic.overstatement import L, error_of_one, error_through_depth
 
 KINDS = ("layernorm", "rmsnorm")
+LAWS = [(kind, law) for kind in KINDS for law in (error_of_one, error_through_depth)] + [("batchnorm", error_of_one)]
 
 
 def _jacobians(kind: str, h: Any, W: Any) -> tuple[Any, Any, Any]:
@@ -68,6 +70,25 @@ def test_known_values() -> None:
     assert sp.simplify(error_through_depth("layernorm").formula.subs(L, 1) - one) == 0
 
 
+@pytest.mark.parametrize("batch", [3, 4, 9])
+def test_the_law_of_batch_norm_is_that_of_any_feature(batch: int) -> None:
+    """By hand: (1.10) keeps I / s where the truth is (I − 11ᵀ/B − x̂x̂ᵀ/B) / s."""
+    law = error_of_one("batchnorm")
+    assert law.formula == 2 / (B - 2)
+    assert law.size == B
+    x = np.random.default_rng(batch).normal(size=batch)
+    xhat = (x - x.mean()) / x.std()
+    dropped = (np.ones((batch, batch)) + np.outer(xhat, xhat)) / batch
+    true = np.eye(batch) - dropped
+    assert law.at(batch) == pytest.approx((dropped**2).sum() / (true**2).sum(), rel=1e-12)
+    assert law.at(2) == float("inf")
+
+
+def test_through_depth_there_is_no_law_where_rows_are_coupled() -> None:
+    with pytest.raises(ResiduaError, match="there is no law for batchnorm, whose rows are coupled"):
+        error_through_depth("batchnorm")
+
+
 def test_for_rms_it_tends_to_one_and_for_layer_normalisation_it_grows() -> None:
     assert error_through_depth("rmsnorm").at(16, 500) == pytest.approx(1.0, abs=1e-9)
     assert error_through_depth("layernorm").at(16, 500) > 1e10
@@ -80,8 +101,7 @@ def test_below_the_smallest_width_there_is_none(kind: str) -> None:
     assert np.isfinite(error_through_depth(kind).at(4, 3))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("law", [error_of_one, error_through_depth])
+@pytest.mark.parametrize(("kind", "law"), LAWS)
 def test_every_step_proves_itself_and_refuses_what_is_wrong(kind: str, law: Any) -> None:
     derivation = law(kind)
     derivation.check()

@@ -4,10 +4,11 @@ from itertools import product as pairs
 import pytest
 import sympy as sp
 
-from residua_network import ACTIVATIONS, kinds
+from oracles.samples import NETWORKS
+from residua_network import Linear, Network, kinds
 from residua_symbolic import derive_layer, derive_spectrum, jacobian
 from residua_symbolic.functions import relu, sigmoid, softplus, step
-from residua_symbolic.layer import CONSTANT_STATISTICS
+from residua_symbolic.layer import CONSTANT_STATISTICS, variants
 from residua_symbolic.printing import latex
 
 from .test_factors import BLOCK, TRIPLE
@@ -17,18 +18,15 @@ x, y = sp.symbols("x y", real=True)
 
 
 def everything() -> list[str]:
-    """All LaTeX that layers, spectra and two networks print."""
-    from residua_network import Linear, Network
-
-    derivations = [derive_layer(kind, assume) for kind, assume in pairs(kinds(), ASSUMPTIONS)]
-    derivations += [derive_layer("activation", assume, name) for name, assume in pairs(ACTIVATIONS, ASSUMPTIONS)]
-    spectra = [
-        derive_spectrum(*case) for case in pairs(("layernorm", "rmsnorm"), (False, True), ("jacobian", "dropped"))
+    """All LaTeX that layers, spectra and some networks print."""
+    derivations = [
+        derive_layer(kind, assume, name) for kind in kinds() for name, assume in pairs(variants(kind), ASSUMPTIONS)
     ]
-    nets = [
-        jacobian(Network((Linear(3, 4), BLOCK, BLOCK, *TRIPLE * 3, Linear(4, 2))), assume=assume)
-        for assume in ASSUMPTIONS
-    ]
+    normalisers = ("layernorm", "rmsnorm", "batchnorm")
+    spectra = [derive_spectrum(*case) for case in pairs(normalisers, (False, True), ("jacobian", "dropped"))]
+    deep = Network((Linear(3, 4), BLOCK, BLOCK, *TRIPLE * 3, Linear(4, 2)))
+    every = (deep, NETWORKS["batch statistics in branches"], NETWORKS["batch statistics repeated"])
+    nets = [jacobian(net, assume=assume) for net, assume in pairs(every, ASSUMPTIONS)]
     texts = []
     for derivation in (*derivations, *spectra):
         texts += [derivation.latex(), *(step.latex() for step in derivation.steps)]
@@ -108,6 +106,10 @@ def test_functions() -> None:
         ("m1", "m_{1}"),
         ("m1__4", "m_{1,4}"),
         ("J_F__2", "J_{F,2}"),
+        ("xhat__:i", r"\hat{x}_{\cdot i}"),
+        ("xhat__3:i", r"\hat{x}_{3,\cdot i}"),
+        ("xhat__2*l+1,0:i", r"\hat{x}_{2l+1,0,\cdot i}"),
+        ("sigma2__3", r"\sigma^{2}_{3}"),
     ],
 )
 def test_tags(name: str, printed: str) -> None:
@@ -147,6 +149,11 @@ def test_the_formulas_a_reader_knows() -> None:
     assert derive_layer("layernorm").latex() == (
         r"J = \frac{1}{s} \, \mathrm{diag}\!\left(\gamma\right) \, "
         r"\left(I-\frac{1}{n} \, \mathbf{1} \mathbf{1}^{T}-\frac{1}{n} \, \hat{x} \, \hat{x}^{T}\right)"
+    )
+    assert derive_layer("batchnorm").latex() == (
+        r"J = \frac{\gamma_{i}}{s_{i}} \, "
+        r"\left(I-\frac{1}{B} \, \mathbf{1} \mathbf{1}^{T}"
+        r"-\frac{1}{B} \, \hat{x}_{\cdot i} \, \hat{x}_{\cdot i}^{T}\right)"
     )
     assert derive_layer("activation", None, "gelu").latex() == (
         r"J = \mathrm{diag}\!\left(\frac{\sqrt{2} \, x \, e^{- \frac{x^{2}}{2}}}{2 \, \sqrt{\pi}}"

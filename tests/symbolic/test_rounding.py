@@ -6,7 +6,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from oracles.formulas import DIGITS, answer, exactly
+from oracles.batches import spread, stacked
+from oracles.formulas import DIGITS, answers, exactly
 from oracles.samples import NETWORKS, Floats, alone, every_layer, name_of, rows, weights_of
 from residua_network import DescriptionError, Layer, Network
 from residua_symbolic import jacobian, predict, rounding
@@ -15,11 +16,6 @@ from residua_symbolic.rounding import predict_block, predict_layer
 
 TOO_WIDE = 1e4  # a bound so many times the unit roundoff says nothing any more
 every = pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
-
-
-def truth(net: Network, weights: Any, x: Floats, of: int) -> list[Any]:
-    """Output (of=0) or Jacobian (of=1) at every row, as mpmath numbers."""
-    return [answer(net.layers, exactly(row), {k: exactly(w) for k, w in weights.items()})[of] for row in x]
 
 
 def error(found: Floats, expected: Any) -> Floats:
@@ -35,8 +31,9 @@ def test_the_bound_of_a_layer_holds(layer: Layer) -> None:
     weights = weights_of(net, seed=6)
     found = predict_layer(layer, x, {name: weights[f"0.{name}"] for name in layer.shapes})
     with mp.workdps(DIGITS):
-        output = error(found.output, truth(net, weights, x, 0))
-        jacobians = error(found.jacobian, truth(net, weights, x, 1))
+        true_output, true_jacobian = answers(net.layers, weights, x)
+        output = error(found.output, true_output)
+        jacobians = error(found.jacobian, true_jacobian)
     assert (output <= found.output_error).all()
     assert (jacobians <= found.jacobian_error).all()
     for values, bound in ((found.output, found.output_error), (found.jacobian, found.jacobian_error)):
@@ -53,8 +50,9 @@ def test_the_bound_of_a_block_holds(layer: Layer) -> None:
     measured = J.linearised(own, x)[1], J.evaluate(own, x)
     found = predict_block(layer, x, weights, "0", measured)
     with mp.workdps(DIGITS):
-        assert (error(found.output, truth(net, weights, x, 0)) <= found.output_error).all()
-        assert (error(found.jacobian, truth(net, weights, x, 1)) <= found.jacobian_error).all()
+        output, jacobians = answers(net.layers, weights, x)
+        assert (error(found.output, output) <= found.output_error).all()
+        assert (error(found.jacobian, jacobians) <= found.jacobian_error).all()
     assert found.jacobian_error.max() <= TOO_WIDE * UNIT["float64"] * float(np.abs(found.jacobian).max())
 
 
@@ -63,7 +61,7 @@ def test_the_spread_is_of_the_order_of_the_real_rounding(net: Network) -> None:
     weights, x = weights_of(net, seed=7), rows(3, net.inputs)
     prediction = predict(jacobian(net), weights, x)
     with mp.workdps(DIGITS):
-        real = error(prediction.values, truth(net, weights, x, 1))
+        real = error(prediction.values, answers(net.layers, weights, x)[1])
     assert (real <= prediction.error).all()
     assert real.max() > 0
     scale = float(np.abs(prediction.values).max())
@@ -72,15 +70,16 @@ def test_the_spread_is_of_the_order_of_the_real_rounding(net: Network) -> None:
 
 @every
 def test_so_is_that_of_gradient_norms_and_singular_values(net: Network) -> None:
-    weights, x = weights_of(net, seed=8), rows(2, net.inputs)
+    weights, x = weights_of(net, seed=8), rows(3, net.inputs)
     with mp.workdps(DIGITS):
-        jacobians = truth(net, weights, x, 1)
-        ones = [[mp.norm([mp.fsum(column) for column in zip(*J, strict=True)])] for J in jacobians]
-        singular = [sorted(mp.svd_r(mp.matrix(J), compute_uv=False), reverse=True) for J in jacobians]
+        _, jacobians = answers(net.layers, weights, x)
+        ones = [[mp.norm(pulled_back.tolist())] for pulled_back in spread(jacobians).sum(axis=(0, 1))]
+        matrices = [stacked(jacobians)] if jacobians.ndim == 4 else jacobians
+        singular = [sorted(mp.svd_r(mp.matrix(J.tolist()), compute_uv=False), reverse=True) for J in matrices]
         norms, values = (predict(jacobian(net), weights, x, q) for q in ("gradient norms", "singular values"))
         assert (error(norms.values[:, :1], ones) <= norms.error[:, :1]).all()
         assert (error(values.values, singular) <= values.error + 64 * UNIT["float64"] * values.values.max()).all()
-    assert norms.values.shape == norms.error.shape == (2, len(net.layers))
+    assert norms.values.shape == norms.error.shape == (3, len(net.layers))
 
 
 @every
@@ -98,9 +97,10 @@ def test_the_same_every_time() -> None:
     assert np.array_equal(first.error, second.error)
 
 
-def test_what_is_dropped_is_predicted_with_the_layer() -> None:
-    layer = next(layer for layer in every_layer() if layer.kind == "layernorm")
-    x, weights = rows(2, 4), weights_of(alone(layer))
+@pytest.mark.parametrize("kind", ["layernorm", "batchnorm"])
+def test_what_is_dropped_is_predicted_with_the_layer(kind: str) -> None:
+    layer = next(layer for layer in every_layer() if layer.kind == kind and getattr(layer, "eps", 0) > 0)
+    x, weights = rows(3, 4), weights_of(alone(layer))
     own = {name: weights[f"0.{name}"] for name in layer.shapes}
     kept, true = predict_layer(layer, x, own, "constant statistics"), predict_layer(layer, x, own)
     assert kept.dropped is not None

@@ -98,7 +98,7 @@ def both(kind: str, x: tuple[int, ...]) -> tuple[Fraction, Rationals, Rationals]
     values = {"x": array, "gamma": np.array([one] * len(x), dtype=object), **domain.names, "n": len(x)}
     shape = (len(x), len(x))
     found = [
-        np.broadcast_to(evaluate(derive_layer(kind, assume).components, values, (i, j), domain.number), shape)
+        np.broadcast_to(evaluate(derive_layer(kind, assume).components, values, (i, j), domain), shape)
         for assume in (CONSTANT_STATISTICS, None)
     ]
     if "s" not in domain.names:

@@ -15,7 +15,7 @@ from residua_network import Network, kinds
 from residua_numeric import build, measure
 from residua_symbolic import Prediction, Spectrum, derive_spectrum
 from residua_symbolic.domains.floats import FloatDomain
-from residua_symbolic.domains.tangents import n
+from residua_symbolic.domains.tangents import B, i
 from residua_symbolic.evaluate import evaluate
 from residua_symbolic.linearised import layer_values
 from residua_symbolic.printing import latex
@@ -44,7 +44,7 @@ class Spectra:
         verdicts = tuple(
             together(
                 [d for (one, _, _), d in zip(cases, found, strict=True) if one == kind],
-                f"Spectrum of {kind}, n = {sizes}, ε = {self.eps:g} and 0",
+                f"Spectrum of {kind}, {derive_spectrum(kind).size} = {sizes}, ε = {self.eps:g} and 0",
                 "agree",
             )
             for kind in self.kinds
@@ -66,42 +66,57 @@ class Spectra:
         for kind in self.kinds:
             for size in sorted(derive_spectrum(kind, eps_is_zero=True).vanishes_at()):
                 model = build(_network(kind, int(size), 0.0), seed=0)
-                x = np.random.default_rng(0).normal(size=(BATCH, int(size)))
+                x = np.random.default_rng(0).normal(size=_shape(kind, int(size)))
                 largest = float(abs(measure(model, "jacobian", x).values).max())
-                rows.append((kind, f"$n={size}$", largest))
+                rows.append((kind, f"${derive_spectrum(kind).size}={size}$", largest))
         columns = ("normaliser", "the Jacobian vanishes at", "largest entry measured there")
         caption = (
-            "All n from the smallest for which the spectrum is stated at which no eigenvalue but zero occurs; γ = 1, "
-            "ε = 0, float64. Layer normalisation of a single feature has s = 0 for ε = 0, and is constant for ε > 0."
+            "All n (for batch normalisation, all B) from the smallest for which the spectrum is stated at which no "
+            "eigenvalue but zero occurs; γ = 1, ε = 0, float64. Layer normalisation of a single feature has s = 0 for "
+            "ε = 0, and is constant for ε > 0."
         )
         return Table("Where the true Jacobian vanishes", columns, tuple(rows), caption)
 
 
+def _coupled(kind: str) -> bool:
+    """Whether the spectrum is that of the rows of one feature, and its size the batch."""
+    return bool(derive_spectrum(kind).size == B)
+
+
+def _shape(kind: str, size: int) -> tuple[int, int]:
+    """Rows and features of an input at which the spectrum has this size."""
+    return (size, BATCH) if _coupled(kind) else (BATCH, size)
+
+
 def _network(kind: str, size: int, eps: float) -> Network:
-    return Network((kinds()[kind](size, eps=eps),))  # type: ignore[call-arg]
+    return Network((kinds()[kind](_shape(kind, size)[1], eps=eps),))  # type: ignore[call-arg]
 
 
 def _compared(kind: str, size: int, eps: float) -> Discrepancy:
     net = _network(kind, size, eps)
-    x = np.random.default_rng(size).normal(size=(BATCH, size)) + 0.5
+    x = np.random.default_rng(size).normal(size=_shape(kind, size)) + 0.5
     prediction = _predicted(derive_spectrum(kind, eps_is_zero=eps == 0.0), net, x)
     return compare(prediction, measure(build(net, seed=0), "singular values", x))
 
 
 def _predicted(spectrum: Spectrum, net: Network, x: Floats) -> Prediction:
     """Eigenvalues, none negative, hence singular values; s from the symbolic side's own forward pass."""
-    layer, (rows, size) = net.layers[0], x.shape
-    weights = {name: np.ones(shape) if name == "weight" else np.zeros(shape) for name, shape in layer.shapes.items()}
-    values = layer_values(FloatDomain(), layer, x, weights)[1]
+    layer, coupled = net.layers[0], net.couples_rows
+    one = {"weight": 1.0, "running_var": 1.0}
+    weights = {name: np.full(shape, one.get(name, 0.0)) for name, shape in layer.shapes.items()}
+    domain = FloatDomain()
+    values = layer_values(domain, layer, x, weights)[1]
     found = []
     for eigenvalue in spectrum.eigenvalues:
-        column = np.broadcast_to(evaluate(eigenvalue.value, values, ()), (rows,))
-        found += [column] * int(eigenvalue.multiplicity.subs(n, size))
-    sizes = -np.sort(-np.stack(found, axis=1), axis=1)
-    error = np.linalg.norm(predict_layer(layer, x, weights).jacobian_error, axis=(1, 2))  # Weyl's inequality
-    scope = {"batch": rows, "inputs": size, "outputs": size, "dtype": "float64"}
+        value = evaluate(eigenvalue.value, values, (i,) if coupled else (), domain)
+        column = np.broadcast_to(value, (1, x.shape[1])) if coupled else np.broadcast_to(value, (len(x),))[:, None]
+        found += [column] * int(eigenvalue.multiplicity.subs(spectrum.size, values[spectrum.size.name]))
+    sizes = -np.sort(-np.concatenate(found, axis=1), axis=1)
+    bound = predict_layer(layer, x, weights).jacobian_error.reshape(len(sizes), -1)
+    error = np.linalg.norm(bound, axis=1)  # Weyl's inequality
+    scope = {"batch": len(x), "inputs": x.shape[1], "outputs": x.shape[1], "dtype": "float64"}
     scale = float(np.linalg.norm(1.0 / values["s"]))  # what cancels where every eigenvalue is zero
-    return Prediction("singular values", sizes, np.repeat(error[:, None], size, axis=1), scope, scale)
+    return Prediction("singular values", sizes, np.repeat(error[:, None], sizes.shape[1], axis=1), scope, scale)
 
 
 def _eigenvalues(derived: list[Spectrum]) -> Table:

@@ -95,6 +95,11 @@ class BallDomain(Named):
         return np.frompyfunc(FUNCTIONS[name], 1, 1)(x) if isinstance(x, np.ndarray) else FUNCTIONS[name](x)
 
 
+def exact(values: Any) -> Array:
+    """float64 numbers as balls of radius zero."""
+    return np.asarray(np.frompyfunc(lambda v: flint.arb(float(v)), 1, 1)(values), dtype=object)
+
+
 def series(values: Any, directions: Any) -> Array:
     """The array values + t · directions, of series in t."""
     result = np.empty(np.shape(values), dtype=object)
@@ -132,6 +137,6 @@ def derivative_agrees(function: str, printed: sp.Expr, seed: int = 0) -> bool:
     with precision():
         slopes = coefficient(domain.function(function, series(points, np.ones(POINTS))), 1)
         values = {"x": np.array([flint.arb(p) for p in points.tolist()], dtype=object), "n": POINTS}
-        matrix = np.broadcast_to(evaluate(printed, values, (i, j), domain.number, domain.function), (POINTS, POINTS))
+        matrix = np.broadcast_to(evaluate(printed, values, (i, j), domain), (POINTS, POINTS))
         expected = [[slopes[p] if p == q else flint.arb(0) for q in range(POINTS)] for p in range(POINTS)]
         return all(agree(matrix[at], expected[at[0]][at[1]]) for at in np.ndindex(POINTS, POINTS))

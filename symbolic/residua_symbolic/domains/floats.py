@@ -24,8 +24,8 @@ def _normal_cdf(z: Floats) -> Floats:
 # Forms that neither overflow nor cancel; what they stand for is defined in functions.py.
 FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
     "identity": lambda z: z,
-    "relu": lambda z: np.where(z > 0, z, z * 0.0),  # z * 0: a NaN stays one
-    "step": lambda z: np.where(z > 0, 1.0, z * 0.0),
+    "relu": lambda z: np.maximum(z, 0.0),  # a NaN stays one
+    "step": lambda z: np.heaviside(z, 0.0),
     "tanh": np.tanh,
     "sigmoid": _sigmoid,
     "gelu": lambda z: z * _normal_cdf(z),
@@ -37,6 +37,8 @@ FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
     "cube": lambda z: z * z * z,
     "exp": np.exp,
     "erf": lambda z: np.asarray(special.erf(z)),
+    "sqrt": np.sqrt,
+    "pi": lambda _: np.asarray(np.pi),
 }
 
 

@@ -27,6 +27,10 @@ class Named:
         """A constant of the description in this domain."""
         return value
 
+    def function(self, name: str, x: Array) -> Array:
+        """An elementary function by name."""
+        raise TypeError(f"{type(self).__name__} has no function {name!r}")
+
     def sum(self, x: Array, axis: str = "feature") -> Array:
         """Σ over an axis, which stays with length 1."""
         return self._reduced(x.sum(axis=AXES[axis], keepdims=True))

@@ -17,6 +17,7 @@ from residua_symbolic.domains.named import Named
 
 UNIT = {"float64": 2.0**-53, "float32": 2.0**-24}
 LIBRARY_ULPS = 8.0  # of an elementary function: vectorised ones are documented at up to 4 ulp = 8 u
+FOLDED = 4.0  # roundings of (x − μ) γ/s where it is computed as x α + (β − μ α), which constants allow
 EXACT = ("identity", "relu", "step")  # functions that round nothing
 SMALLEST = 1e-300  # underflow to zero costs no more than this
 
@@ -65,7 +66,9 @@ class Rounded:
     def __add__(self, other: Any) -> "Rounded":
         value, error = self._parts(other)
         total = self.value + value
-        return self._result(total, self.error + error, self.unit * abs(total))
+        if isinstance(other, Rounded):
+            return self._result(total, self.error + error, self.unit * abs(total))
+        return self._result(total, self.error, FOLDED * self.unit * (abs(self.value) + abs(value)))
 
     __radd__ = __add__
 
@@ -157,9 +160,9 @@ class RoundedDomain(Named):
         """An array that is exact."""
         return Rounded(value, 0.0, self._unit, self._random)
 
-    def sqrt(self, x: Rounded) -> Rounded:
-        """Square root."""
-        return x.sqrt()
+    def sqrt(self, x: Any) -> Rounded:
+        """Square root; of a plain array (parameters and a constant), taken for the result of one operation."""
+        return (x if isinstance(x, Rounded) else self.array(x) + 0.0).sqrt()
 
     def function(self, name: str, x: Any) -> Any:
         """An elementary function by name."""

@@ -1,8 +1,9 @@
 """Whole SymPy expressions with explicit sums: the second route to a Jacobian, for every size at once.
 
-Here an array is a function of its index label and a mean is a SymPy `Sum`. SymPy differentiates the whole expression
-by x[j]; three rules of our own then reduce it: sums are linear, a Kronecker delta collapses its sum, what does not
-depend on the label comes out. The route shares the forward map with `tangents`, and no rule of differentiation.
+Here an array is a function of its label along the axis that is coupled (any other label stays as it is), and a mean is
+a SymPy `Sum`. SymPy differentiates the whole expression by x[j], or by x[c, i]; three rules of our own then reduce it:
+sums are linear, a Kronecker delta collapses its sum, what does not depend on the label comes out. The route shares the
+forward map with `tangents`, and no rule of differentiation.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from residua_symbolic.domains.tangents import i, j, n
+from residua_symbolic.domains.tangents import BATCH, FEATURE, Axis, i
 from residua_symbolic.functions import ACTIVATIONS
 
 
@@ -49,7 +50,8 @@ class Indexed:
 class SumsDomain:
     """Forward maps over `Indexed`; with `constant_statistics` every mean is a free symbol."""
 
-    def __init__(self, constant_statistics: bool = False) -> None:
+    def __init__(self, axis: Axis = FEATURE, constant_statistics: bool = False) -> None:
+        self.axis = axis
         self.names: dict[str, Any] = {}
         self._constant_statistics = constant_statistics
         self._means = 0
@@ -59,17 +61,17 @@ class SumsDomain:
         self.names[name] = value
         return value
 
-    def sum(self, x: Indexed) -> sp.Expr:
+    def sum(self, x: Indexed, axis: str = "feature") -> sp.Expr:
         """Σ_t x[t]."""
+        if axis != self.axis.name:
+            raise ValueError(f"this route sums over the axis {self.axis.name!r} only, got {axis!r}")
         self._means += 1
         label = sp.Symbol(f"t{self._means}", integer=True)
-        return self.let(f"m{self._means}", sp.Sum(x.at(label), (label, 1, n)))
+        return self.let(f"m{self._means}", sp.Sum(x.at(label), (label, 1, self.axis.size)))
 
     def mean(self, x: Indexed, axis: str = "feature") -> sp.Expr:
-        """Σ_t x[t] / n."""
-        if axis != "feature":
-            raise ValueError(f"this route sums over features only, got the axis {axis!r}")
-        value = self.sum(x) / n
+        """Σ_t x[t] / size."""
+        value = self.sum(x, axis) / self.axis.size
         if self._constant_statistics:
             value = sp.Symbol(f"M{self._means}", real=True)
         return self.let(f"m{self._means}", value)
@@ -78,22 +80,22 @@ class SumsDomain:
         """Σ_t weight[i, t] x[t]."""
         self._means += 1
         label = sp.Symbol(f"t{self._means}", integer=True)
-        value = Indexed(lambda at: sp.Sum(weight[at, label] * x.at(label), (label, 1, n)))
+        value = Indexed(lambda at: sp.Sum(weight[at, label] * x.at(label), (label, 1, self.axis.size)))
         result: Indexed = self.let(f"m{self._means}", value)
         return result
 
-    def sqrt(self, e: sp.Expr) -> sp.Expr:
-        """Square root."""
-        return sp.sqrt(e)
+    def sqrt(self, e: Any) -> Any:
+        """Square root; of an array, entry by entry."""
+        return Indexed(lambda label: sp.sqrt(e.at(label))) if isinstance(e, Indexed) else sp.sqrt(e)
 
     def function(self, name: str, x: Indexed) -> Indexed:
         """An activation, entry by entry."""
         return Indexed(lambda label: ACTIVATIONS[name](x.at(label)))
 
 
-def derivative(y: sp.Expr) -> sp.Expr:
-    """∂y/∂x[j], with its sums reduced."""
-    return reduced(sp.diff(y, sp.IndexedBase("x", real=True)[j]))
+def derivative(y: sp.Expr, axis: Axis = FEATURE) -> sp.Expr:
+    """∂y/∂x[j], or ∂y/∂x[c, i] where rows are coupled, with its sums reduced."""
+    return reduced(sp.diff(y, sp.IndexedBase("x", real=True)[(axis.primed, i) if axis is BATCH else (axis.primed,)]))
 
 
 def reduced(e: sp.Expr) -> sp.Expr:
@@ -118,19 +120,20 @@ def _sum_of_monomial(term: sp.Expr, label: sp.Symbol, size: sp.Expr) -> sp.Expr:
     return outside * sp.Sum(inside.xreplace({label: bound}), (bound, 1, size))
 
 
-def vanishes(e: sp.Expr) -> bool:
+def vanishes(e: sp.Expr, axis: Axis = FEATURE) -> bool:
     """Whether `e` is zero for every size: as a rational function of its free generators (entries, sums, sizes, roots).
 
-    Sums stay opaque, so that nothing is assumed of n. With e = e0 + δ_ij e1, both e0 and e1 at j = i must be zero.
+    Sums stay opaque, so that nothing is assumed of n. With e = e0 + δ_ij e1, both e0 and e1 at j = i must be zero;
+    where rows are coupled, the same with b and c.
     """
     delta = sp.Dummy("delta")
     e = reduced(e)
-    foreign = [a for a in e.atoms(sp.KroneckerDelta) if set(a.args) != {i, j}]
+    foreign = [a for a in e.atoms(sp.KroneckerDelta) if set(a.args) != {axis.label, axis.primed}]
     if foreign:
-        raise ValueError(f"only δ_ij is understood, got {foreign[0]}")
+        raise ValueError(f"only the delta of {axis.label} and {axis.primed} is understood, got {foreign[0]}")
     e = sp.expand(e.replace(lambda a: isinstance(a, sp.KroneckerDelta), lambda a: delta))
     off = e.subs(delta, 0)
-    on = sp.expand(e.subs(delta, 1) - off).xreplace({j: i})
+    on = sp.expand(e.subs(delta, 1) - off).xreplace({axis.primed: axis.label})
     return _is_zero(off) and _is_zero(on)
 
 

@@ -19,6 +19,7 @@ from residua_symbolic.functions import ACTIVATIONS
 i, j, k = sp.symbols("i j k", integer=True)  # output feature, input feature, feature that is contracted
 b, c = sp.symbols("b c", integer=True)  # row of the output, row of the input
 n, B = sp.symbols("n B", integer=True, positive=True)  # features, rows
+ROOTS = ("s",)  # names of square roots: positive, so that sqrt(s**2) is s
 
 Pattern = tuple[sp.Symbol | None, ...]
 Tangent = dict[Pattern, sp.Expr]
@@ -26,11 +27,19 @@ Tangent = dict[Pattern, sp.Expr]
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of the input: its label, the label of dx along it, and its length."""
+    """An axis of the input: its name, its label, the label of dx along it, and its length."""
 
+    name: str
     label: sp.Symbol
     primed: sp.Symbol
     size: sp.Expr
+
+
+FEATURE, BATCH = Axis("feature", i, j, n), Axis("batch", b, c, B)
+
+
+class RowsCoupledError(Exception):
+    """The forward map asks for the batch axis where rows were to be kept apart."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +76,9 @@ def _atoms(e: sp.Expr) -> set[sp.Expr]:
     return {a for a in e.atoms(sp.Indexed, sp.Symbol) if isinstance(a, sp.Indexed | sp.Symbol)}
 
 
-def atom(name: str, indices: Sequence[sp.Symbol], positive: bool = False) -> sp.Expr:
-    """A named scalar or array; positive where it is a root, so that sqrt(s**2) is s."""
-    kind = {"positive": True} if positive else {"real": True}
+def atom(name: str, indices: Sequence[sp.Symbol]) -> sp.Expr:
+    """A named scalar or array; positive where it is a root."""
+    kind = {"positive": True} if name.partition("__")[0] in ROOTS else {"real": True}
     return sp.IndexedBase(name, **kind)[tuple(indices)] if indices else sp.Symbol(name, **kind)
 
 
@@ -80,8 +89,8 @@ class Tangents:
     """
 
     def __init__(self, label: sp.Symbol = i, rows_coupled: bool = False, constant_statistics: bool = False) -> None:
-        rows = {"batch": Axis(b, c, B)} if rows_coupled else {}
-        self.axes: dict[str, Axis] = {**rows, "feature": Axis(label, j, n)}
+        rows = {"batch": BATCH} if rows_coupled else {}
+        self.axes: dict[str, Axis] = {**rows, "feature": Axis("feature", label, j, n)}
         self.constant_statistics = constant_statistics
         self.primed = tuple(axis.primed for axis in self.axes.values())
         self.steps: list[Named | Fact] = []
@@ -115,15 +124,20 @@ class Tangents:
 
     def sum(self, e: sp.Expr, axis: str = "feature") -> sp.Expr:
         """Σ over an axis."""
-        return self._sum(sp.sympify(e), self.axes[axis].label)
+        return self._sum(sp.sympify(e), self._axis(axis).label)
 
     def mean(self, e: sp.Expr, axis: str = "feature") -> sp.Expr:
         """Mean over an axis: the statistic that `constant_statistics` takes for a constant."""
-        total = self._sum(sp.sympify(e) / self.axes[axis].size, self.axes[axis].label)
+        total = self._sum(sp.sympify(e) / self._axis(axis).size, self._axis(axis).label)
         if self.constant_statistics and _key(total) in self._tangent:
             self._tangent[_key(total)] = (self._tangent[_key(total)][0], {})
             self.steps[-1] = Named(total, self.steps[-1].value, {})
         return total
+
+    def _axis(self, name: str) -> Axis:
+        if name not in self.axes:
+            raise RowsCoupledError(name)
+        return self.axes[name]
 
     def contract(self, weight: sp.Expr, x: sp.Expr) -> sp.Expr:
         """Σ_k weight[i, k] x[k]."""
@@ -133,7 +147,9 @@ class Tangents:
         """Name a value. From here on formulas are written in the newest names."""
         e = sp.sympify(e)
         free = _by_name(labels(e))
-        named = atom(name, free, positive=e.is_Pow and e.exp == sp.Rational(1, 2))
+        if (e.is_Pow and e.exp == sp.Rational(1, 2)) != (name in ROOTS):
+            raise ValueError(f"a square root, and nothing else, is called one of {ROOTS}; got {name!r}")
+        named = atom(name, free)
         if _key(named) in self._definition:
             raise ValueError(f"the forward map uses the name {name!r} twice")
         tangent = self.differential(e)
@@ -193,8 +209,9 @@ class Tangents:
         return sp.expand(e)
 
     def _remember_rewrite(self, named: sp.Expr, e: sp.Expr, free: tuple[sp.Symbol, ...]) -> None:
-        """Solve `named = e` for the newest atom of `e` with the same labels; from then on that atom is written so."""
-        older = [a for a in _atoms(e) if _key(a) in self._tangent and labels(a) == set(free)]
+        """Solve `named = e` for the newest atom of `e` that moves with x and has the same labels; from then on it is
+        written so."""
+        older = [a for a in _atoms(e) if self._moves(a) and labels(a) == set(free)]
         if not older:
             return
         order = list(self._tangent)
@@ -205,6 +222,10 @@ class Tangents:
         solutions = sp.solve(equation**2 - named**2 if is_root else equation - named, unknown)
         if len(solutions) == 1:
             self._rewrites.append(self._rewrite(newest, solutions[0]))
+
+    def _moves(self, a: sp.Expr) -> bool:
+        """Whether the differential of an atom is not zero."""
+        return bool(self._tangent.get(_key(a), ((), {}))[1])
 
     @staticmethod
     def _rewrite(old: sp.Expr, new: sp.Expr) -> Callable[[sp.Expr], sp.Expr]:

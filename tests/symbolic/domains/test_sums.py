@@ -2,7 +2,7 @@ import pytest
 import sympy as sp
 
 from residua_symbolic.domains.sums import Indexed, SumsDomain, derivative, reduced, vanishes
-from residua_symbolic.domains.tangents import i, j, n
+from residua_symbolic.domains.tangents import BATCH, B, b, c, i, j, n
 
 x = sp.IndexedBase("x", real=True)
 t = sp.Symbol("t", integer=True)
@@ -39,5 +39,27 @@ def test_the_domain() -> None:
     assert vanishes(derivative(mean) - 1 / n)
     constant = SumsDomain(constant_statistics=True).mean(Indexed(lambda at: x[at]))
     assert vanishes(derivative(constant))
-    with pytest.raises(ValueError, match="sums over features only, got the axis 'batch'"):
+    with pytest.raises(ValueError, match="sums over the axis 'feature' only, got 'batch'"):
         o.mean(Indexed(lambda at: x[at]), "batch")
+
+
+def test_the_domain_over_the_rows_of_one_feature() -> None:
+    o = SumsDomain(BATCH)
+    column = Indexed(lambda at: x[at, i])
+    mean = o.mean(column, "batch")
+    assert vanishes(derivative(mean, BATCH) - 1 / B, BATCH)
+    assert not vanishes(derivative(mean, BATCH) - 1 / (B - 1), BATCH)
+    centred = (column - mean).at(b)
+    rows = sp.KroneckerDelta(b, c)
+    assert vanishes(derivative(centred, BATCH) - rows + 1 / B, BATCH)
+    assert not vanishes(derivative(centred, BATCH) - 1 + 1 / B, BATCH)
+    assert not vanishes(derivative(centred, BATCH) - rows, BATCH)
+    with pytest.raises(ValueError, match="only the delta of b and c is understood"):
+        vanishes(DELTA, BATCH)
+    with pytest.raises(ValueError, match="sums over the axis 'batch' only, got 'feature'"):
+        o.mean(column)
+
+
+def test_the_root_of_an_array_is_one_of_every_entry() -> None:
+    root = SumsDomain().sqrt(Indexed(lambda at: x[at] ** 2 + 1))
+    assert root.at(j) == sp.sqrt(x[j] ** 2 + 1)

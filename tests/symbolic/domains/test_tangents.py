@@ -1,7 +1,7 @@
 import pytest
 import sympy as sp
 
-from residua_symbolic.domains.tangents import B, Fact, Named, Tangents, atom, b, i, j, k, labels, n
+from residua_symbolic.domains.tangents import B, Fact, Named, RowsCoupledError, Tangents, atom, b, c, i, j, k, labels, n
 
 s = sp.Symbol("s", positive=True)
 
@@ -65,3 +65,21 @@ def test_a_contraction() -> None:
     o = Tangents(k)
     W = sp.IndexedBase("W", real=True)
     assert o.differential(o.contract(W[i, k], o.input())) == {(None,): W[i, j]}
+
+
+def test_statistics_of_the_batch_are_those_of_one_feature() -> None:
+    o = Tangents(rows_coupled=True)
+    x = o.input()
+    centred = o.let("c", x - o.mean(x, "batch"))
+    root = o.let("s", o.sqrt(o.mean(centred * centred, "batch")))
+    xhat = o.let("xhat", centred / root)
+    hat, scale = sp.IndexedBase("xhat", real=True), sp.IndexedBase("s", positive=True)
+    assert root == scale[i]
+    projected = sp.expand(-(1 + hat[b, i] * hat[c, i]) / (B * scale[i]))
+    assert o.differential(xhat) == {(b, i): 1 / scale[i], (None, i): projected}
+
+
+def test_the_batch_is_asked_for_only_where_rows_are_coupled() -> None:
+    o = Tangents()
+    with pytest.raises(RowsCoupledError, match="batch"):
+        o.mean(o.input(), "batch")

@@ -1,0 +1,59 @@
+"""Certified values: ball arithmetic at a chosen precision, and float64 bounds of what it encloses."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+import numpy as np
+
+from residua_symbolic.domains import balls
+from residua_symbolic.weights import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Enclosure:
+    """Arb balls that contain the exact values; Johansson 2017 (arXiv:1611.02831).
+
+    `lower` and `upper`: float64 arrays, rounded outward. `bits`: the precision that the balls were computed with.
+    """
+
+    balls: Any
+    bits: int
+
+    @property
+    def lower(self) -> Floats:
+        """Certified lower bounds."""
+        return _each(self.balls, lambda b: np.nextafter(float(b.lower()), -np.inf))
+
+    @property
+    def upper(self) -> Floats:
+        """Certified upper bounds."""
+        return _each(self.balls, lambda b: np.nextafter(float(b.upper()), np.inf))
+
+    @property
+    def middle(self) -> Floats:
+        """The float64 numbers nearest to the middles of the balls."""
+        return _each(self.balls, lambda b: float(b.mid()))
+
+    def distance(self, values: Floats) -> Floats:
+        """Certified upper bounds of |values − exact|, entry by entry: the rounding error of a float64 computation."""
+        with balls.precision(self.bits):
+            found: Any = np.frompyfunc(lambda b, v: _above(abs(b - flint.arb(float(v)))), 2, 1)(self.balls, values)
+        return np.asarray(found, dtype=np.float64)
+
+    @property
+    def radius(self) -> Floats:
+        """Certified upper bounds of the radii: how far the exact values are known."""
+        return _each(self.balls, lambda b: _above(flint.arb(b.rad())))
+
+    def __repr__(self) -> str:
+        radius = np.max(self.radius, initial=0.0)
+        return f"<Enclosure of shape {np.shape(self.balls)} at {self.bits} bits, largest radius {radius:.1e}>"
+
+
+def _above(b: Any) -> float:
+    return float(np.nextafter(float(b.upper()), np.inf)) if b.is_finite() else float("inf")
+
+
+def _each(array: Any, one: Any) -> Floats:
+    return np.asarray(np.frompyfunc(one, 1, 1)(array), dtype=np.float64)
