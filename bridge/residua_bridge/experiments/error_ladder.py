@@ -28,6 +28,7 @@ class Family:
     label: str
     network: Callable[[int], Network]
     law: Callable[[int], float] | None = None  # the relative error as an exact formula in the size
+    rows: Callable[[int], int] = lambda size: BATCH  # of the batch: where rows are coupled, it may be the size
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ class ErrorLadder:
             for p in points
         )
         caption = (
-            f"Relative error of {self.claim}, median over {seeds} seeds × {BATCH} inputs; spread: median absolute "
-            "deviation. Predicted: from the dropped term at the weights of each model, which both sides share. "
-            "The last column is the largest remainder after the dropped term is put back, in units of what "
-            "rounding may do: below 1 it is explained."
+            f"Relative error of {self.claim}, median over {seeds} seeds and the inputs of each ({BATCH}, or one batch "
+            "where rows are coupled); spread: median absolute deviation. Predicted: from the dropped term at the "
+            "weights of each model, which both sides share. The last column is the largest remainder after the dropped "
+            "term is put back, in units of what rounding may do: below 1 it is explained."
         )
         return Table("Relative error", columns, rows, caption)
 
@@ -120,7 +121,7 @@ class _Point:
         found, predicted, measured = [], [], []
         for seed in seeds:
             model = build(net, seed=seed, init=GAIN)
-            x = np.random.default_rng(seed).normal(size=(BATCH, net.inputs))
+            x = np.random.default_rng(seed).normal(size=(family.rows(size), net.inputs))
             d = compare(assumed, model, x)
             weights = weights_of(model)
             assert assumed.dropped is not None
@@ -142,9 +143,10 @@ class _Point:
 
 
 def _norm(J: Any) -> Any:
-    return np.linalg.norm(J, axis=(1, 2))
+    """Frobenius norms, one a row; where rows are coupled, one for the batch."""
+    return np.linalg.norm(J, axis=(1, 2)) if J.ndim == 3 else np.array([np.linalg.norm(J)])
 
 
 def law_in_width(law: Callable[[], ErrorLaw]) -> Callable[[int], float]:
-    """A derived law as a function of the width: the relative error, not its square."""
+    """A derived law as a function of the width (or of the batch): the relative error, not its square."""
     return lambda width: float(np.sqrt(law().at(width)))

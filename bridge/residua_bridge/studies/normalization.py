@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+from residua_bridge.experiments.certified_rounding import CertifiedRounding, Small
 from residua_bridge.experiments.comparison import Case, Comparisons
 from residua_bridge.experiments.counterexample import SmallestCounterexample
 from residua_bridge.experiments.derivations import Derivations
@@ -10,12 +11,14 @@ from residua_bridge.experiments.error_ladder import ErrorLadder, Family, law_in_
 from residua_bridge.experiments.error_law import ErrorLawOnEnsembles, LawFamily
 from residua_bridge.experiments.fault_table import FaultTable
 from residua_bridge.experiments.gradients import GradientNorms
+from residua_bridge.experiments.row_coupling import Batched, RowCoupling
 from residua_bridge.experiments.spectra import Spectra
+from residua_bridge.experiments.stored_statistics import StoredStatistics
 from residua_bridge.experiments.texts import percent
 from residua_bridge.experiments.training import ThroughTraining, Training
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
-from residua_network import Activation, Dropout, Layer, LayerNorm, Linear, Network, Residual, RMSNorm
+from residua_network import Activation, BatchNorm, Dropout, Layer, LayerNorm, Linear, Network, Residual, RMSNorm
 from residua_symbolic import derive_layer, jacobian
 from residua_symbolic.layer import CONSTANT_STATISTICS
 from residua_symbolic.overstatement import error_of_one, error_through_depth
@@ -23,6 +26,7 @@ from residua_symbolic.printing import latex
 
 DEPTH = 20
 WIDTH = 32
+BATCHED = 8  # width of the networks with batch statistics, whose Jacobian has (batch · width)² entries
 
 
 def plain(depth: int, width: int = 8) -> Network:
@@ -30,29 +34,38 @@ def plain(depth: int, width: int = 8) -> Network:
     return Network(tuple(Linear(width, width, bias=False) for _ in range(depth)))
 
 
-def normaliser(kind: type[LayerNorm] | type[RMSNorm], width: int) -> Network:
+Normaliser = type[LayerNorm] | type[RMSNorm] | type[BatchNorm]
+
+
+def normaliser(kind: Normaliser, width: int) -> Network:
     """A normaliser alone, as it is initialised but with ε = 0."""
     return Network((kind(width, eps=0.0),))
 
 
-def normalised(kind: type[LayerNorm] | type[RMSNorm], width: int, depth: int, affine: bool = False) -> Network:
+def normalised(kind: Normaliser, width: int, depth: int, affine: bool = False) -> Network:
     """(1.9): Norm(W h), `depth` times."""
     return Network((Linear(width, width, bias=False), kind(width, eps=0.0, affine=affine)) * depth)
 
 
-def deep(kind: type[LayerNorm] | type[RMSNorm], depth: int) -> Network:
+def batched(depth: int, activation: tuple[Layer, ...] = ()) -> Network:
+    """(1.9) with batch statistics, `depth` times."""
+    block = (Linear(BATCHED, BATCHED, bias=False), BatchNorm(BATCHED, eps=0.0, affine=False), *activation)
+    return Network(block * depth)
+
+
+def deep(kind: Normaliser, depth: int) -> Network:
     """(1.9) at a fixed width."""
     return normalised(kind, WIDTH, depth)
 
 
-def wide(kind: type[LayerNorm] | type[RMSNorm], width: int) -> Network:
+def wide(kind: Normaliser, width: int) -> Network:
     """(1.9) at a fixed depth."""
     return normalised(kind, width, DEPTH)
 
 
-def classifier(block: tuple[Layer, ...]) -> Network:
-    """Four blocks between two linear layers, for 8 × 8 digits."""
-    return Network((Linear(64, 32), *block * 4, LayerNorm(32), Linear(32, 10)))
+def classifier(block: tuple[Layer, ...], last: Layer | None = None) -> Network:
+    """Four blocks between two linear layers, for 8 × 8 digits, with a normaliser before the last of them."""
+    return Network((Linear(64, 32), *block * 4, last or LayerNorm(32), Linear(32, 10)))
 
 
 def all_kinds() -> Network:
@@ -65,7 +78,9 @@ def all_kinds() -> Network:
             Activation("gelu"),
             Dropout(0.1),
             Linear(12, 12),
+            BatchNorm(12, eps=1e-2),
             Residual((Linear(12, 12), RMSNorm(12), Residual((LayerNorm(12, eps=1e-2),), scale=-0.5)), scale=0.7),
+            Residual((BatchNorm(12), Linear(12, 12), BatchNorm(12, statistics="running")), scale=0.5),
         )
     )
 
@@ -109,9 +124,14 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     )
 
 
-def family(kind: type[LayerNorm] | type[RMSNorm], what: str) -> Family:
+def family(kind: Normaliser, what: str) -> Family:
     """One of the ladders' families."""
     name = kind.__name__
+    if kind is BatchNorm:  # the size is that of the batch
+        network = normaliser(kind, BATCHED) if what == "alone" else batched(1 if what == "with a matrix" else 5)
+        called = {"alone": "alone", "with a matrix": "after W"}.get(what, "five times")
+        law = law_in_width(partial(error_of_one, kind.kind)) if what == "alone" else None
+        return Family(f"{name} {called}", lambda size: network, law, rows=lambda size: size)
     if what == "alone":
         return Family(f"{name} alone", partial(normaliser, kind), law_in_width(partial(error_of_one, kind.kind)))
     if what == "with a matrix":
@@ -166,6 +186,20 @@ STUDY = Study(
             ),
         ),
         Derivations(
+            "Batch normalisation, for every B and n: rows are coupled",
+            (
+                "Mean and variance are taken over the rows b of the batch, one of each for every feature i: "
+                "$x_{b i}$ is entry i of row b. The Jacobian has four indices, $\\partial y_{b i} / \\partial x_{c j}$; it vanishes unless i = j, and for each feature it is a B × B matrix of the same form as that of layer normalisation, with B in place of n. With stored statistics the rows are apart again, and $\\mu$, $\\sigma^2$ are constants: then (1.10) is right. "
+                "The last derivation is a product through three layers on the stacked batch: $\\bigoplus_b$ acts on every row by itself, $\\bigoplus_i$ on the rows of every feature. It is never written out as a matrix of (B n)² entries.",
+            ),
+            (
+                partial(derive_layer, "batchnorm"),
+                partial(derive_layer, "batchnorm", CONSTANT_STATISTICS),
+                partial(derive_layer, "batchnorm", None, "running"),
+                lambda: jacobian(batched(3)),
+            ),
+        ),
+        Derivations(
             "What (1.10) drops",
             (
                 "Taking mean and variance for constants gives exactly the factor of (1.10). What it leaves out is D: "
@@ -180,11 +214,12 @@ STUDY = Study(
         Spectra(
             "The spectrum, with and without ε, and where the Jacobian vanishes",
             (
-                "For $\\gamma = 1$ the Jacobian is symmetric: $1/s$ on all directions but two (one for RMS). With "
+                "For $\\gamma = 1$ the Jacobian is symmetric: $1/s$ on all directions but two (one for RMS). For batch "
+                "normalisation this is the spectrum of one feature, over the rows of the batch. With "
                 "$\\varepsilon = 0$ those are annihilated; with $\\varepsilon > 0$ the direction of $\\hat{x}$ keeps "
                 "$\\varepsilon/s^3$. The number of directions that survive says at which n nothing is left.",
             ),
-            kinds=("layernorm", "rmsnorm"),
+            kinds=("layernorm", "rmsnorm", "batchnorm"),
             sizes=(2, 3, 8),
             eps=1e-2,
         ),
@@ -211,6 +246,25 @@ STUDY = Study(
             ),
             table_of=2,
         ),
+        CertifiedRounding(
+            "What rounding does, certified",
+            (
+                "For small networks the derived formula is evaluated in ball arithmetic, which encloses the exact values. "
+                "The error of float64 on either side is then a certified number, and no difference can hide behind it. Balls grow with depth: "
+                "through twenty normalised layers 128 bits leave too much open, and the comparison says so; 256 bits suffice.",
+            ),
+            networks=(
+                Small(
+                    "twenty layers, Linear and LayerNorm",
+                    partial(normalised, LayerNorm, BATCHED, DEPTH),
+                    128,
+                    "inconclusive",
+                ),
+                Small("twenty layers, Linear and LayerNorm", partial(normalised, LayerNorm, BATCHED, DEPTH), 256),
+                Small("five layers, Linear and BatchNorm", partial(batched, 5)),
+                Small("residual network of all kinds", all_kinds),
+            ),
+        ),
         Derivations(
             "The error of (1.10) and (1.11) as a formula",
             (
@@ -218,8 +272,9 @@ STUDY = Study(
                 "larger, because the output $W h$ is itself annihilated: W is aligned with $\\hat{x}$ through its own "
                 "output. Through depth, the part of the product of (1.11) along $\\hat{x}$, which the true one does not have, is carried on from layer to layer. N stands for a squared Frobenius norm, E for the expectation over W.",
             ),
-            tuple(
-                partial(law, kind) for law in (error_of_one, error_through_depth) for kind in ("layernorm", "rmsnorm")
+            (
+                *(partial(error_of_one, kind) for kind in ("layernorm", "rmsnorm", "batchnorm")),
+                *(partial(error_through_depth, kind) for kind in ("layernorm", "rmsnorm")),
             ),
         ),
         ErrorLawOnEnsembles(
@@ -271,6 +326,44 @@ STUDY = Study(
             sizes=By((4, 8, 16, 32), (4, 8, 16, 32, 64, 128)),
             seeds=By(3, 10),
             claim="(1.11)",
+        ),
+        ErrorLadder(
+            "error-against-batch",
+            "Batch normalisation: error of (1.10) and (1.11) against B",
+            (
+                "What (1.10) is off by depends on the size of the batch, as it depends on the width for layer "
+                "normalisation. At B = 2 the true Jacobian is zero and the relative error infinite (next section).",
+            ),
+            axis="B",
+            families=tuple(family(BatchNorm, what) for what in ("alone", "with a matrix", "deep")),
+            sizes=By((3, 4, 8, 16, 32), (3, 4, 8, 16, 32, 64)),
+            seeds=By(3, 10),
+            claim="(1.10)",
+        ),
+        RowCoupling(
+            "coupling-of-rows",
+            "Batch normalisation: how strongly the rows are coupled, and B = 2",
+            (
+                "The Jacobian of a batch has blocks: how output row b moves with input row c. The blocks with b ≠ c exist only because mean and variance are shared. "
+                "At B = 2 the normalised values are $\\pm 1$ whatever the input, so that with $\\varepsilon = 0$ no gradient passes at all.",
+            ),
+            networks=(
+                Batched("BatchNorm alone", partial(normaliser, BatchNorm, BATCHED)),
+                Batched("W, BatchNorm, five times", partial(batched, 5)),
+                Batched("W, BatchNorm, ReLU, five times", partial(batched, 5, (Activation("relu"),))),
+            ),
+            batches=By((2, 3, 4, 8, 16, 32), (2, 3, 4, 8, 16, 32, 64)),
+            seeds=By(2, 5),
+        ),
+        StoredStatistics(
+            "Batch against stored statistics, through training",
+            (
+                "The same model used in two ways: with the statistics of the batch at hand, and with the stored ones that training averaged. "
+                "They are two functions with two Jacobians; each derived one is compared with torch, and then the one is put in the place of the other.",
+            ),
+            network=partial(classifier, (Linear(32, 32), BatchNorm(32), Activation("relu")), BatchNorm(32)),
+            steps=By(300, 3000),
+            snapshots=By((1, 10, 30, 100, 300), (1, 10, 30, 100, 300, 1000, 3000)),
         ),
         GradientNorms(
             "gradient-norms",

@@ -1,0 +1,62 @@
+"""Rounding told from everything else: float64 on both sides against ball arithmetic, which encloses what is exact."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from residua_bridge.compare import compare
+from residua_bridge.findings import Section, Table
+from residua_bridge.random_networks import perturbed
+from residua_bridge.rendering import as_text
+from residua_bridge.study import Finding, Settings
+from residua_network import Network
+from residua_numeric import weights_of
+from residua_symbolic import jacobian
+
+BATCH = 3
+
+
+@dataclass(frozen=True)
+class Small:
+    """A network small enough for ball arithmetic, and how it is called."""
+
+    label: str
+    network: Callable[[], Network]
+    bits: int = 128
+    expected: str = "agree"
+
+
+@dataclass(frozen=True)
+class CertifiedRounding:
+    """The distance of both float64 sides from the enclosed exact Jacobian, beside the estimated bar."""
+
+    title: str
+    prose: tuple[str, ...]
+    networks: tuple[Small, ...]
+
+    def run(self, settings: Settings) -> Finding:
+        """Enclose, compare, tabulate."""
+        rows, verdicts, found = [], [], []
+        for small in settings.track(self.networks, self.title):
+            net = small.network()
+            model = perturbed(net, seed=1)
+            weights, x = weights_of(model), np.random.default_rng(1).normal(size=(BATCH, net.inputs))
+            J = jacobian(net)
+            enclosure, d = J.enclose(weights, x, small.bits), compare(J, model, x, bits=small.bits)
+            ours, theirs = (float(enclosure.distance(side).max()) for side in (J.evaluate(weights, x), d.measured))
+            bar = d.causes["rounding"] / np.sqrt(d.predicted.size)
+            rows.append((small.label, small.bits, float(enclosure.radius.max()), ours, theirs, float(bar)))
+            verdicts.append(as_text(d, f"Enclosed Jacobian, {small.bits} bits: {small.label}", small.expected))
+            found.append(d)
+        head = ("network", "bits", "radius of the balls")
+        columns = (*head, "error of the formula", "error of torch", "estimated bar")
+        caption = (
+            f"Largest entry over {BATCH} inputs. Radius: what the precision leaves open. Errors: certified upper "
+            "bounds of the distance of float64 values from the exact ones. Bar: root mean square over the entries of "
+            "what Monte Carlo arithmetic allows for."
+        )
+        section = Section(
+            self.title, self.prose, tables=(Table("Rounding", columns, tuple(rows), caption),), verdicts=tuple(verdicts)
+        )
+        return Finding(section, tuple(found))
