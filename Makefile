@@ -1,9 +1,10 @@
 # make report    set up, then derive, train, compare and write the reports into reports/
 # make test      set up, then lint, types and tests
+# make bench     set up, then time it against torch and write benchmarks/results.md
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: report test clean
+.PHONY: report test bench clean
 
 report: .venv/installed
 	$(BIN)/residua report --out reports
@@ -12,7 +13,10 @@ test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto -q
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -q
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/jacobian.py
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
