@@ -1,4 +1,7 @@
-"""Contenders timed in turn within one run, so that what slows the machine slows them all, and compared as ratios."""
+"""Contenders timed in turn within one run, so that what slows the machine slows them all, and compared as ratios.
+
+Time is that of the processor, all threads together: on one thread the time on the clock, less what others took.
+"""
 
 import gc
 import math
@@ -61,10 +64,10 @@ def _calls(contender: Contender) -> int:
 
 def _sample(contender: Contender, calls: int) -> float:
     gc.collect()
-    begin = time.perf_counter()
+    begin = time.process_time()
     for _ in range(calls):
         contender()
-    return (time.perf_counter() - begin) / calls
+    return (time.process_time() - begin) / calls
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

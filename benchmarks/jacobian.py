@@ -40,8 +40,9 @@ OPENING = f"""# How fast, against whom
 
 Written by `make bench`. Each row times two ways to one result in turn within one run, so that what slows the machine
 slows both. Results are compared first: they agree to {TOLERANCE:g} of the largest entry, or nothing is written.
-`ours` and `peer` are the fastest times of a call. `ours / peer` is the median of the ratios over the repetitions, with
-the lowest and the highest: below 1, ours is faster. `met`: the median is within the aim. float64, one thread.
+`ours` and `peer` are the fastest times of a call: processor time, one thread, float64. `ours / peer` is the median of
+the ratios over the repetitions, with the lowest and the highest: below 1, ours is faster. `met`: the median is within
+the aim.
 
 - Jacobians: `jacobian(net).evaluate(weights, x)` against `torch.func.vmap(jacrev(model))(x)` and against one
   `autograd.grad` an output, all from x to the array. The derivation is made once, before.
@@ -66,12 +67,13 @@ class Setting:
     depth: int = 50
     batches: tuple[tuple[int, int], ...] = ((64, 1), (64, 16), (512, 1), (512, 4))  # width, inputs
     rows: int = 64  # of a batch for gradient norms and training
-    repetitions: int = 15
+    repetitions: int = 11
     slow: int = 3  # repetitions against the loop over outputs
-    steps: int = 300
+    blocks: tuple[int, ...] = (4, 16)  # of what is trained
+    steps: int = 200
 
 
-QUICK = Setting(depth=6, batches=((64, 2), (512, 1)), repetitions=3, slow=1, steps=20)
+QUICK = Setting(depth=6, batches=((64, 2), (512, 1)), repetitions=3, slow=1, blocks=(2,), steps=20)
 
 
 class Case:
@@ -195,7 +197,7 @@ def training_row(blocks: int, setting: Setting) -> Cells:
 
     ways = {name: partial(trained, way) for name, way in trainers.items()}
     agree(ways)
-    times = interleave(ways, max(3, setting.repetitions // 3))
+    times = interleave(ways, max(3, setting.repetitions // 2))
     what = f"Training, {blocks} blocks of width 64, batch {setting.rows}, {setting.steps} steps: bare loop"
     return times.row(what, "ours", "loop", TRAINING)
 
@@ -221,7 +223,7 @@ def report(setting: Setting) -> str:
     """All measurements, as Markdown."""
     rows, speeds = jacobian_tables(setting)
     rows += [norm_row(width, setting) for width in sorted({width for width, _ in setting.batches})]
-    rows += [training_row(blocks, setting) for blocks in (4, setting.depth)]
+    rows += [training_row(blocks, setting) for blocks in setting.blocks]
     if Path("/proc/self/clear_refs").exists():  # Linux
         rows.append(memory_row(setting.depth))
     begin = f"{OPENING}{setting.depth} blocks. {machine(('residua', 'numpy', 'torch'))}.\n\n"

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from residua_bridge.findings import Findings, Section
 from residua_bridge.verdict import Discrepancy
-from residua_network import ResiduaError
+from residua_network import Network, ResiduaError
 from residua_network.checks import unknown
 from residua_numeric.state import on_threads
 
@@ -35,6 +35,14 @@ class By:
     def of(self, profile: str) -> Any:
         """The value for a profile."""
         return getattr(self, profile)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A network of a study and how it is called; made when it is run, so that naming a study builds nothing."""
+
+    label: str
+    network: Callable[[], Network]
 
 
 class Track(Protocol):

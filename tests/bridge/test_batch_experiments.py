@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from residua_bridge.experiments import along_training, row_coupling, stored_statistics
-from residua_bridge.experiments.along_training import AlongTraining, Statement, Trained, agrees
+from residua_bridge.experiments.along_training import AlongTraining, Statement, agrees
 from residua_bridge.experiments.certified_rounding import CertifiedRounding, Small
 from residua_bridge.experiments.error_ladder import ErrorLadder
-from residua_bridge.experiments.row_coupling import Batched, RowCoupling
+from residua_bridge.experiments.row_coupling import RowCoupling
 from residua_bridge.experiments.spectra import Spectra
 from residua_bridge.experiments.stored_statistics import StoredStatistics
 from residua_bridge.studies import digits
 from residua_bridge.studies.normalization import batched, family, normaliser
-from residua_bridge.study import By, Settings
+from residua_bridge.study import By, Labelled, Settings
 from residua_network import Activation, BatchNorm, LayerNorm, Linear, Network, Residual
 from residua_numeric import Task
 
@@ -41,7 +41,7 @@ def test_the_spectrum_of_batch_norm_is_over_its_rows() -> None:
 
 
 def _coupling() -> RowCoupling:
-    networks = (Batched("alone", partial(normaliser, BatchNorm, 4)), Batched("twice", partial(batched, 2)))
+    networks = (Labelled("alone", partial(normaliser, BatchNorm, 4)), Labelled("twice", partial(batched, 2)))
     return RowCoupling("c", "t", (), networks, By((2, 4, 16), (2,)), By(2, 2))
 
 
@@ -113,7 +113,7 @@ def test_balls_that_are_too_wide_are_not_a_proof() -> None:
 
 
 def _along(*nets: Network) -> AlongTraining:
-    trainings = tuple(Trained(f"net {k}", partial(lambda net: net, net)) for k, net in enumerate(nets))
+    trainings = tuple(Labelled(f"net {k}", partial(lambda net: net, net)) for k, net in enumerate(nets))
     statements = (Statement("derived", agrees), Statement("claim", digits.claim_is_near))
     return AlongTraining("a", "t", (), trainings, statements, By(20, 20), By((0, 20), (0, 20)))
 
@@ -171,7 +171,7 @@ def test_a_statement_that_does_not_apply_is_not_decided() -> None:
 def test_the_study_draws_its_conclusion_from_the_tables() -> None:
     experiment = replace(
         digits.STUDY.experiments[0],  # type: ignore[type-var]
-        trainings=(Trained("pre-norm", lambda: RESIDUAL), Trained("batch-normalised", lambda: TINY)),
+        trainings=(Labelled("pre-norm", lambda: RESIDUAL), Labelled("batch-normalised", lambda: TINY)),
         steps=By(20, 20),
         snapshots=By((0, 20), (0, 20)),
     )

@@ -16,10 +16,10 @@ from residua_bridge.experiments.fault_table import FaultTable
 from residua_bridge.experiments.gradients import GradientNorms
 from residua_bridge.experiments.spectra import Spectra
 from residua_bridge.experiments.texts import percent, proved
-from residua_bridge.experiments.training import ThroughTraining, Training
+from residua_bridge.experiments.training import ThroughTraining
 from residua_bridge.random_networks import perturbed
 from residua_bridge.studies.normalization import STUDY, all_kinds, classifier, normalised, normaliser
-from residua_bridge.study import By, Settings
+from residua_bridge.study import By, Labelled, Settings
 from residua_network import Activation, LayerNorm, Linear, ResiduaError, RMSNorm
 from residua_numeric.faults import FAULTS, Fault
 from residua_symbolic import ProofError, derive_layer
@@ -129,7 +129,7 @@ def test_gradient_norms_agree_and_those_of_the_document_do_not() -> None:
 
 def test_training_is_compared_at_every_snapshot() -> None:
     block = (Linear(32, 32), LayerNorm(32), Activation("relu"))
-    trainings = (Training("plain", partial(classifier, block)),)
+    trainings = (Labelled("plain", partial(classifier, block)),)
     experiment = ThroughTraining("train", "t", (), trainings, By(30, 30), By((0, 30), (0, 30)))
     finding = experiment.run(SETTINGS)
     before, after = finding.section.tables[0].rows

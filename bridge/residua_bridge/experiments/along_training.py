@@ -9,7 +9,7 @@ import numpy as np
 from residua_bridge.compare import compare
 from residua_bridge.findings import Curve, Figure, Section, Table
 from residua_bridge.rendering import together
-from residua_bridge.study import By, Finding, Settings
+from residua_bridge.study import By, Finding, Labelled, Settings
 from residua_bridge.verdict import Discrepancy, Floats, Verdict
 from residua_network import Network
 from residua_numeric import Snapshot, Task, accuracy, build, loss_of, measure, train, weights_of
@@ -17,14 +17,6 @@ from residua_symbolic import jacobian, predict
 from residua_symbolic.layer import CONSTANT_STATISTICS
 
 BATCH = 8
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A network of the study and how it is called."""
-
-    label: str
-    network: Callable[[], Network]
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class AlongTraining:
     name: str
     title: str
     prose: tuple[str, ...]
-    trainings: tuple[Trained, ...]
+    trainings: tuple[Labelled, ...]
     statements: tuple[Statement, ...]
     steps: By
     snapshots: By
@@ -62,7 +54,7 @@ class AlongTraining:
         )
         return Finding(section, tuple(d for track in tracks for m in track.moments for d in m.found))
 
-    def _along(self, one: Trained, task: Task, profile: str) -> "_Track":
+    def _along(self, one: Labelled, task: Task, profile: str) -> "_Track":
         net = one.network()
         steps, kept = self.steps.of(profile), self.snapshots.of(profile)
         model = build(net, seed=0)

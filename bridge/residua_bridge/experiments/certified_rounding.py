@@ -1,6 +1,5 @@
 """Rounding told from everything else: float64 on both sides against ball arithmetic, which encloses what is exact."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +8,7 @@ from residua_bridge.compare import compare
 from residua_bridge.findings import Section, Table
 from residua_bridge.random_networks import perturbed
 from residua_bridge.rendering import as_text
-from residua_bridge.study import Finding, Settings
-from residua_network import Network
+from residua_bridge.study import Finding, Labelled, Settings
 from residua_numeric import weights_of
 from residua_symbolic import jacobian
 
@@ -18,11 +16,9 @@ BATCH = 3
 
 
 @dataclass(frozen=True)
-class Small:
-    """A network small enough for ball arithmetic, and how it is called."""
+class Small(Labelled):
+    """A network small enough for ball arithmetic of that precision, and the verdict that is expected."""
 
-    label: str
-    network: Callable[[], Network]
     bits: int = 128
     expected: str = "agree"
 

@@ -1,6 +1,5 @@
 """Batch statistics couple the rows of a batch: how strongly, against the size of the batch, two rows included."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from residua_bridge.compare import compare
 from residua_bridge.findings import Curve, Figure, Section, Table
 from residua_bridge.rendering import together
-from residua_bridge.study import By, Finding, Settings
+from residua_bridge.study import By, Finding, Labelled, Settings
 from residua_bridge.verdict import Discrepancy, Floats
 from residua_network import Network
 from residua_numeric import build
@@ -18,21 +17,13 @@ GAIN = 1.0  # n times the variance of a weight
 
 
 @dataclass(frozen=True)
-class Batched:
-    """A network with batch statistics and how it is called."""
-
-    label: str
-    network: Callable[[], Network]
-
-
-@dataclass(frozen=True)
 class RowCoupling:
     """The share of the squared Jacobian that joins different rows, and its largest entry, along batch sizes."""
 
     name: str
     title: str
     prose: tuple[str, ...]
-    networks: tuple[Batched, ...]
+    networks: tuple[Labelled, ...]
     batches: By
     seeds: By
 
@@ -73,14 +64,14 @@ class RowCoupling:
 class _Point:
     """One network at one batch size: predicted and measured, means over the seeds."""
 
-    batched: Batched
+    batched: Labelled
     batch: int
     share: tuple[float | str, float | str]
     largest: tuple[float, float]
     found: tuple[Discrepancy, ...]
 
     @classmethod
-    def of(cls, batched: Batched, batch: int, seeds: range) -> "_Point":
+    def of(cls, batched: Labelled, batch: int, seeds: range) -> "_Point":
         net = batched.network()
         found = tuple(_compared(net, batch, seed) for seed in seeds)
         vanishes = any(np.linalg.norm(d.predicted) <= d.causes["rounding"] for d in found)

@@ -1,6 +1,5 @@
 """The same statement before, during and after training on a real task."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from residua_bridge.compare import compare
 from residua_bridge.findings import Curve, Figure, Section, Table, VerdictText
 from residua_bridge.rendering import together
-from residua_bridge.study import By, Finding, Settings
+from residua_bridge.study import By, Finding, Labelled, Settings
 from residua_bridge.verdict import Discrepancy
 from residua_network import Network
 from residua_numeric import Task, accuracy, build, loss_of, train
@@ -21,21 +20,13 @@ CURVE_POINTS = 200
 
 
 @dataclass(frozen=True)
-class Training:
-    """A network of the study and how it is called."""
-
-    label: str
-    network: Callable[[], Network]
-
-
-@dataclass(frozen=True)
 class ThroughTraining:
     """Error of (1.11) for the whole network, and of (1.10) for its normalisers, along training on digits."""
 
     name: str
     title: str
     prose: tuple[str, ...]
-    trainings: tuple[Training, ...]
+    trainings: tuple[Labelled, ...]
     steps: By
     snapshots: By
     rate: float = 1e-3
@@ -54,7 +45,7 @@ class ThroughTraining:
         )
         return Finding(section, tuple(d for one in along for p in one.points for d in (p.assumed, p.exact)))
 
-    def _along(self, training: Training, task: Task, profile: str) -> "_Along":
+    def _along(self, training: Labelled, task: Task, profile: str) -> "_Along":
         net = training.network()
         model = build(net, seed=0)
         steps, snapshots = self.steps.of(profile), self.snapshots.of(profile)
@@ -78,7 +69,7 @@ class ThroughTraining:
             every = range(0, len(one.losses), max(1, len(one.losses) // CURVE_POINTS))
             seen = tuple(float(k) for k in every), tuple(one.losses[k] for k in every)
             curves.append(Curve(f"{one.label}: loss of each batch", "other", *seen))
-        caption = "Training on scikit-learn's digits."
+        caption = "Labelled on scikit-learn's digits."
         return Figure(
             f"{self.name}-loss", "Loss", "step", "cross entropy in nats", tuple(curves), yscale="log", caption=caption
         )

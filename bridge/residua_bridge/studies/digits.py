@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from residua_bridge.experiments.along_training import AlongTraining, Moment, Statement, Trained, agrees
+from residua_bridge.experiments.along_training import AlongTraining, Moment, Statement, agrees
 from residua_bridge.findings import Section
-from residua_bridge.study import By, Study
+from residua_bridge.study import By, Labelled, Study
 from residua_network import Activation, BatchNorm, Layer, LayerNorm, Linear, Network, Residual
 
 WIDTH = 32
@@ -126,12 +126,12 @@ STUDY = Study(
                 "product and the gradient by length of residual path are predicted from the weights and measured in torch, on the same eight test images.",
             ),
             trainings=(
-                Trained("plain", plain),
-                Trained("layer-normalised", layer_normalised),
-                Trained("batch-normalised", batch_normalised),
-                Trained("residual", residual),
-                Trained("pre-norm", pre_norm),
-                Trained("post-norm", post_norm),
+                Labelled("plain", plain),
+                Labelled("layer-normalised", layer_normalised),
+                Labelled("batch-normalised", batch_normalised),
+                Labelled("residual", residual),
+                Labelled("pre-norm", pre_norm),
+                Labelled("post-norm", post_norm),
             ),
             statements=(
                 Statement("Derived Jacobian, gradient norms, singular values and paths are the measured ones", agrees),

@@ -11,13 +11,13 @@ from residua_bridge.experiments.error_ladder import ErrorLadder, Family, law_in_
 from residua_bridge.experiments.error_law import ErrorLawOnEnsembles, LawFamily
 from residua_bridge.experiments.fault_table import FaultTable
 from residua_bridge.experiments.gradients import GradientNorms
-from residua_bridge.experiments.row_coupling import Batched, RowCoupling
+from residua_bridge.experiments.row_coupling import RowCoupling
 from residua_bridge.experiments.spectra import Spectra
 from residua_bridge.experiments.stored_statistics import StoredStatistics
 from residua_bridge.experiments.texts import percent
-from residua_bridge.experiments.training import ThroughTraining, Training
+from residua_bridge.experiments.training import ThroughTraining
 from residua_bridge.findings import Section
-from residua_bridge.study import By, Study
+from residua_bridge.study import By, Labelled, Study
 from residua_network import Activation, BatchNorm, Dropout, Layer, LayerNorm, Linear, Network, Residual, RMSNorm
 from residua_symbolic import derive_layer, jacobian
 from residua_symbolic.layer import CONSTANT_STATISTICS
@@ -348,9 +348,9 @@ STUDY = Study(
                 "At B = 2 the normalised values are $\\pm 1$ whatever the input, so that with $\\varepsilon = 0$ no gradient passes at all.",
             ),
             networks=(
-                Batched("BatchNorm alone", partial(normaliser, BatchNorm, BATCHED)),
-                Batched("W, BatchNorm, five times", partial(batched, 5)),
-                Batched("W, BatchNorm, ReLU, five times", partial(batched, 5, (Activation("relu"),))),
+                Labelled("BatchNorm alone", partial(normaliser, BatchNorm, BATCHED)),
+                Labelled("W, BatchNorm, five times", partial(batched, 5)),
+                Labelled("W, BatchNorm, ReLU, five times", partial(batched, 5, (Activation("relu"),))),
             ),
             batches=By((2, 3, 4, 8, 16, 32), (2, 3, 4, 8, 16, 32, 64)),
             seeds=By(2, 5),
@@ -380,9 +380,9 @@ STUDY = Study(
                 "(Linear, Norm, ReLU, as 003 draws them) and pre-norm residual, one more normaliser before the last layer.",
             ),
             trainings=(
-                Training("plain, LayerNorm", partial(classifier, (Linear(32, 32), LayerNorm(32), Activation("relu")))),
-                Training("plain, RMSNorm", partial(classifier, (Linear(32, 32), RMSNorm(32), Activation("relu")))),
-                Training(
+                Labelled("plain, LayerNorm", partial(classifier, (Linear(32, 32), LayerNorm(32), Activation("relu")))),
+                Labelled("plain, RMSNorm", partial(classifier, (Linear(32, 32), RMSNorm(32), Activation("relu")))),
+                Labelled(
                     "residual, LayerNorm",
                     partial(classifier, (Residual((LayerNorm(32), Activation("relu"), Linear(32, 32))),)),
                 ),
