@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 from residua_network.checks import one_of, unknown, whole
 from residua_network.errors import DescriptionError
 from residua_network.kinds import kinds
 from residua_network.kinds.batchnorm import STATISTICS
-from residua_network.layer import Layer
+from residua_network.layer import Layer, Parameter
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,16 @@ class Network:
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """{"0.weight": (16, 8), ...} in the order of the layers, buffers included."""
-        return {f"{place}.{name}": shape for place, layer in self.walk() for name, shape in layer.shapes.items()}
+        return {name: shape for name, (shape, _) in self.parameters.items()}
+
+    @cached_property
+    def parameters(self) -> Mapping[str, tuple[tuple[int, ...], Parameter]]:
+        """{"0.weight": (its shape, what it is), ...} in the order of the layers, buffers included."""
+        return {
+            f"{place}.{name}": (shape, layer.parameters[name])
+            for place, layer in self.walk()
+            for name, shape in layer.shapes.items()
+        }
 
     @property
     def couples_rows(self) -> bool:

@@ -31,19 +31,19 @@ def evaluate(formula: sp.Expr, values: Values, marks: Sequence[sp.Symbol], domai
     `values` holds under each name an array whose last axes are the indices of that atom, any axes before them rows;
     a scalar's array has one last axis of length 1, as sums with `keepdims` leave it. A size is a plain int.
     """
-    return _compiled(sp.sympify(formula), tuple(marks))(values, domain)
+    return compiled(sp.sympify(formula), tuple(marks))(values, domain)
 
 
 @lru_cache(maxsize=4096)
-def _compiled(e: sp.Expr, marks: tuple[sp.Symbol, ...]) -> Evaluated:
-    """The formula as a function of values and domain: read once, evaluated at every layer of a network."""
+def compiled(e: sp.Expr, marks: tuple[sp.Symbol, ...]) -> Evaluated:
+    """`evaluate` as a function of values and domain: a formula is read once, and evaluated at every layer."""
     if e.is_Rational:
         return _rational(int(e.p), int(e.q))
     if e.is_Add:
-        return _folded(add, [_compiled(a, marks) for a in e.args])
+        return _folded(add, [compiled(a, marks) for a in e.args])
     if e.is_Mul:
         small_first = sorted(e.args, key=lambda a: len(labels(a)))
-        return _folded(mul, [_compiled(a, marks) for a in small_first])
+        return _folded(mul, [compiled(a, marks) for a in small_first])
     if e.is_Pow:
         return _power(e, marks)
     if isinstance(e, sp.Indexed):
@@ -55,7 +55,7 @@ def _compiled(e: sp.Expr, marks: tuple[sp.Symbol, ...]) -> Evaluated:
     if isinstance(e, sp.Sum):
         return _sum(e, marks)
     if isinstance(e, sp.Function) and not e.is_number:
-        name, argument = type(e).__name__, _compiled(e.args[0], marks)
+        name, argument = type(e).__name__, compiled(e.args[0], marks)
         return lambda values, domain: domain.function(name, argument(values, domain))
     if e.is_number:  # sqrt(2), pi: constants that a derivative brings along
         return _constant(e)
@@ -80,7 +80,7 @@ def _rational(p: int, q: int) -> Evaluated:
 
 def _power(e: sp.Expr, marks: tuple[sp.Symbol, ...]) -> Evaluated:
     if e.exp.is_Integer:
-        power = _folded(mul, [_compiled(e.base, marks)] * abs(int(e.exp)))
+        power = _folded(mul, [compiled(e.base, marks)] * abs(int(e.exp)))
         return power if e.exp > 0 else lambda values, domain: domain.number(1) / power(values, domain)
     if e.is_number:
         return _constant(e)
@@ -91,7 +91,7 @@ def _constant(e: sp.Expr) -> Evaluated:
     if e == sp.pi:
         return lambda values, domain: domain.function("pi", domain.number(1))
     if e.is_Pow and abs(e.exp) == sp.Rational(1, 2):
-        base = _compiled(e.base, ())
+        base = compiled(e.base, ())
         if e.exp > 0:
             return lambda values, domain: domain.function("sqrt", base(values, domain))
         return lambda values, domain: domain.number(1) / domain.function("sqrt", base(values, domain))
@@ -143,7 +143,7 @@ def _delta(e: sp.KroneckerDelta, marks: tuple[sp.Symbol, ...]) -> Evaluated:
 
 def _sum(e: sp.Sum, marks: tuple[sp.Symbol, ...]) -> Evaluated:
     (label, _, length), *_ = e.limits
-    term, size = _compiled(e.function, (*marks, label)), _compiled(length, marks)
+    term, size = compiled(e.function, (*marks, label)), compiled(length, marks)
 
     def run(values: Values, domain: Arithmetic) -> Any:
         inner = term(values, domain)

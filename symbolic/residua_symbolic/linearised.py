@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from residua_symbolic.symbols import LETTERS, symbol_of
 from residua_symbolic.weights import Floats, Weights
 
 DomainOf = Callable[[], Any]
+SAFE = 1e-250  # from here to its inverse a sum of squares is as good as one of scaled squares
 
 
 @dataclass(frozen=True)
@@ -61,16 +63,20 @@ class Block:
 
     def apply(self, v: Any) -> Any:
         """J v."""
-        return v + self.scale * self.branch.apply(v)
+        return v + self.scaled(self.branch.apply(v))
 
     def transpose(self, u: Any) -> Any:
         """Jᵀ u."""
-        return u + self.scale * self.branch.transpose(u)
+        return u + self.scaled(self.branch.transpose(u))
 
     def missing(self, kept: Any, missing: Any) -> tuple[Any, Any]:
         """As for a layer."""
         inner_kept, inner_missing = self.branch.missing(kept, missing)
-        return kept + self.scale * inner_kept, missing + self.scale * inner_missing
+        return kept + self.scaled(inner_kept), missing + self.scaled(inner_missing)
+
+    def scaled(self, v: Any) -> Any:
+        """scale · v."""
+        return v if self.scale == 1.0 else self.scale * v
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,9 @@ class Chain:
 
     def transpose(self, u: Any) -> Any:
         """Jᵀ u."""
-        *_, at_input = self.backward(u)
-        return at_input
+        for node in reversed(self.nodes):
+            u = node.transpose(u)
+        return u
 
     def backward(self, u: Any) -> Iterator[Any]:
         """Jᵀ u pulled back to the input of every node, the last node first."""
@@ -158,7 +165,7 @@ def _node(
     if layer.couples_rows and len(x.shape) == 2 and x.shape[0] < 2:
         what = f"{layer!r} at {name!r} takes its statistics from the batch and expects at least 2 rows"
         raise ShapeError(f"{what}, got {x.shape[0]}")
-    y, values = layer_values(o, layer, x, {p: weights[f"{name}.{p}"] for p in layer.shapes})
+    y, values = layer_values(o, layer, x, {p: weights[f"{name}.{p}"] for p in _letters(layer)})
     _refuse_zero_scale(layer, name, x, o.names.get("s"))
     kept, lost = operators_of(layer, assume)
     return y, Leaf(name, kept.at(values, o), None if lost is None else lost.at(values, o))
@@ -182,13 +189,28 @@ def _refuse_zero_scale(layer: Layer, name: str, x: Any, s: Any) -> None:
 def layer_values(o: Any, layer: Layer, x: Any, parameters: Mapping[str, Floats]) -> tuple[Any, dict[str, Any]]:
     """y, and everything that formulas of this layer name: x, parameters, constants, sizes, values of the map."""
     y = apply(o, layer, x, parameters)
-    letters = {symbol_of(layer.kind, name): value for name, value in parameters.items()}
-    constants = {letter: getattr(layer, name) for name, letter in LETTERS.items() if hasattr(layer, name)}
-    return y, {"x": x, **letters, **constants, **o.names, "n": x.shape[-1], "B": x.shape[0]}
+    letters = {_letters(layer)[name]: value for name, value in parameters.items()}
+    return y, {"x": x, **letters, **_constants(layer), **o.names, "n": x.shape[-1], "B": x.shape[0]}
+
+
+@cache
+def _letters(layer: Layer) -> dict[str, str]:
+    """{parameter that the layer has: its letter in formulas}."""
+    return {name: symbol_of(layer.kind, name) for name in layer.shapes}
+
+
+@cache
+def _constants(layer: Layer) -> dict[str, Any]:
+    """{letter: constant of the layer}."""
+    return {letter: getattr(layer, name) for name, letter in LETTERS.items() if hasattr(layer, name)}
 
 
 def row_norms(v: Floats) -> Floats:
-    """Euclidean norms along the last axis, scaled so that squaring neither overflows nor loses what is tiny."""
+    """Euclidean norms along the last axis, scaled where squaring would overflow or lose what is tiny."""
+    with np.errstate(over="ignore"):
+        squares: Floats = np.vecdot(v, v)
+    if (squares > SAFE).all() and (squares < 1 / SAFE).all():
+        return np.sqrt(squares)
     largest = np.max(np.abs(v), axis=-1, keepdims=True)
     scale = np.where(np.isfinite(largest) & (largest > 0), largest, 1.0)
     norms: Floats = scale[..., 0] * np.linalg.norm(v / scale, axis=-1)

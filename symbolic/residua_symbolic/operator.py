@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from residua_symbolic.domains.tangents import BATCH, FEATURE, Axis, Tangent, i, j, labels
-from residua_symbolic.evaluate import evaluate
+from residua_symbolic.evaluate import Evaluated, compiled
 
 
 @dataclass(frozen=True)
@@ -76,28 +77,34 @@ class Operator:
 
     def at(self, values: Mapping[str, Any], domain: Any) -> "AtPoint":
         """The operator over arrays of a domain's numbers, at the values of one forward pass."""
-        right_mark = j if self.axis is FEATURE else i
         rows = []
-        for tied, left, matrix, right in self._without_rows:
+        for tied, left, matrix, right in self._compiled:
             weight = None if matrix is None else values[matrix]
-            arrays = _array(left, i, values, domain), weight, _array(right, right_mark, values, domain)
-            rows.append(_Row(tied, *arrays))
+            rows.append(_Row(tied, _over_vectors(left, values, domain), weight, _over_vectors(right, values, domain)))
         return AtPoint(tuple(rows), -1 if self.axis is FEATURE else 0)
 
     @cached_property
-    def _without_rows(self) -> tuple[tuple[bool, sp.Expr, str | None, sp.Expr], ...]:
-        """The terms, xhat[b, i] as xhat[i]: rows are the first axis of every array, whether they are coupled or not."""
+    def _compiled(self) -> "tuple[tuple[bool, Evaluated | None, str | None, Evaluated | None], ...]":
+        """The terms to be evaluated over the features; None for 1.
+
+        xhat[b, i] is read as xhat[i]: rows are the first axis of every array, whether a layer couples them or not.
+        """
+        right_mark = j if self.axis is FEATURE else i
+
+        def over(e: sp.Expr, mark: sp.Symbol) -> Evaluated | None:
+            return None if e == 1 else compiled(_plain(e), (mark,))
+
         return tuple(
-            (t.tied, _plain(t.left), None if t.matrix is None else t.matrix.base.label.name, _plain(t.right))
+            (t.tied, over(t.left, i), None if t.matrix is None else t.matrix.base.label.name, over(t.right, right_mark))
             for t in self.terms
         )
 
 
-def _array(e: sp.Expr, mark: sp.Symbol, values: Mapping[str, Any], domain: Any) -> Any:
-    """`e` over the features, with an axis for the vectors between rows and features; None for 1."""
-    if e == 1:
+def _over_vectors(e: Evaluated | None, values: Mapping[str, Any], domain: Any) -> Any:
+    """The array over the features, with an axis for the vectors between rows and features; None for 1."""
+    if e is None:
         return None
-    value = evaluate(e, values, (mark,), domain)
+    value = e(values, domain)
     return value[..., None, :] if getattr(value, "ndim", 0) > 1 else value
 
 
@@ -129,22 +136,32 @@ class AtPoint:
 
     def apply(self, v: Any) -> Any:
         """J v; (rows, vectors, inputs) -> (rows, vectors, outputs)."""
-        return _total(_scaled(row.left, self._inner(row, _scaled(row.right, v))) for row in self.rows)
+        return _total(_scaled(row.left, self._inner(row, row.right, v)) for row in self.rows)
 
     def transpose(self, u: Any) -> Any:
         """Jᵀ u; (rows, vectors, outputs) -> (rows, vectors, inputs)."""
-        return _total(_scaled(row.right, self._inner(row, _scaled(row.left, u), transposed=True)) for row in self.rows)
+        return _total(_scaled(row.right, self._inner(row, row.left, u, transposed=True)) for row in self.rows)
 
-    def _inner(self, row: _Row, v: Any, transposed: bool = False) -> Any:
+    def _inner(self, row: _Row, factor: Any, v: Any, transposed: bool = False) -> Any:
+        """What a term does to factor · v between its two factors."""
+        if not row.tied and row.matrix is None:
+            return _dot(factor, v, self.axis)
+        v = _scaled(factor, v)
         if row.tied:
             return v
-        if row.matrix is None:
-            return v.sum(axis=self.axis, keepdims=True)
         matrix = row.matrix if transposed else row.matrix.swapaxes(-1, -2)
         if matrix.ndim > 2:  # one for every row
             return v @ matrix
         rows, vectors, features = v.shape
         return (v.reshape(rows * vectors, features) @ matrix).reshape(rows, vectors, -1)  # one product, not one a row
+
+
+def _dot(factor: Any, v: Any, axis: int) -> Any:
+    """Σ factor · v along an axis, which stays with length 1; float64 without an array for the product."""
+    plain = isinstance(factor, np.ndarray) and isinstance(v, np.ndarray) and v.dtype == np.float64
+    if plain and axis == -1 and factor.shape[-1] == v.shape[-1]:
+        return np.vecdot(factor, v)[..., None]
+    return _scaled(factor, v).sum(axis=axis, keepdims=True)
 
 
 def _total(parts: Any) -> Any:

@@ -119,7 +119,7 @@ def by_length(chain: Chain, u: Any) -> list[Any]:
     found = [u]
     for node in reversed(chain.nodes):
         if isinstance(node, Block):
-            longer = [node.scale * node.branch.transpose(v) for v in found]
+            longer = [node.scaled(node.branch.transpose(v)) for v in found]
             found = [found[0], *(a + b for a, b in zip(found[1:], longer[:-1], strict=True)), longer[-1]]
         else:
             found = [node.transpose(v) for v in found]
@@ -136,5 +136,5 @@ def _each(nodes: list[Leaf | Block], u: Any) -> Iterator[tuple[Taken, Any]]:
         yield from _each(below, node.transpose(u))
         return
     yield from _each(below, u)
-    for taken, v in _each(below, node.scale * node.branch.transpose(u)):
+    for taken, v in _each(below, node.scaled(node.branch.transpose(u))):
         yield (*taken, node.name), v

@@ -15,21 +15,21 @@ Weights = Mapping[str, Floats]
 
 def checked_weights(network: Network, weights: Weights) -> dict[str, Floats]:
     """The weights in the order of the description. Raises WeightsError: missing, surplus, misshapen, dtype, NaN."""
-    shapes = network.parameter_shapes()
+    shapes = network.parameters
     if not isinstance(weights, Mapping):
         raise WeightsError(f"weights: expected a mapping from names to arrays, got {type(weights).__name__}")
     missing = [name for name in shapes if name not in weights]
     if missing:
-        raise WeightsError(f'weights: "{missing[0]}" of shape {shapes[missing[0]]} is missing{_more(missing)}')
+        raise WeightsError(f'weights: "{missing[0]}" of shape {shapes[missing[0]][0]} is missing{_more(missing)}')
     surplus = [name for name in weights if name not in shapes]
     if surplus:
         raise WeightsError(f'weights: the network has no "{surplus[0]}"{_more(surplus)}; it has {", ".join(shapes)}')
-    found = {name: _checked(weights[name], f'weights["{name}"]', shape) for name, shape in shapes.items()}
-    for place, layer in network.walk():
-        for name in layer.shapes:
-            least, array = layer.parameters[name].least, found[f"{place}.{name}"]
-            if least > -math.inf and not (array >= least).all():
-                raise WeightsError(f'weights["{place}.{name}"] expects values of at least {least:g}, got {array.min()}')
+    found = {}
+    for name, (shape, parameter) in network.parameters.items():
+        found[name] = array = _checked(weights[name], f'weights["{name}"]', shape)
+        if parameter.least > -math.inf and not (array >= parameter.least).all():
+            least = f"{parameter.least:g}, got {array.min()}"
+            raise WeightsError(f'weights["{name}"] expects values of at least {least}')
     return found
 
 
