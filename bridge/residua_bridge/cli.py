@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Profile = Annotated[str, typer.Option(help="quick (a minute or two) or full (more sizes, more seeds)")]
+Profile = Annotated[str, typer.Option(help="quick (about three minutes for all) or full (more sizes, more seeds)")]
 
 
 @app.command()

@@ -121,7 +121,7 @@ def _model(
         reason = f"{bits} bits leave {np.max(radius):.1e} open; more bits would tell"
     if blame:
         verdict, reason = Verdict.DIFFER, blame
-    elif verdict is Verdict.DIFFER and not all_finite(found):
+    elif verdict is Verdict.DIFFER and not (all_finite(found) and all(np.isfinite(row.bound) for row in rows)):
         verdict = Verdict.INCONCLUSIVE
         reason = f"values overflow in {dtype}; smaller weights or fewer layers would tell"
     elif verdict is Verdict.DIFFER:

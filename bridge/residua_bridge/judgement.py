@@ -18,6 +18,8 @@ def judge(
     """
     if not fits(predicted, dtype).all():
         return Verdict.INCONCLUSIVE, f"the prediction overflows {dtype}; smaller weights or fewer layers would tell"
+    if not np.isfinite(error).all():
+        return Verdict.INCONCLUSIVE, f"values overflow {dtype} on the way; smaller weights or inputs would tell"
     if not np.isfinite(measured).all():
         return Verdict.DIFFER, "the measurement is not finite where the prediction is"
     if not within:
@@ -30,7 +32,8 @@ def judge(
     if wide.any():
         row = int(np.argmax(wide))
         words = f"in row {row} the error bar is {bars[row]:.1e} beside {sizes[row]:.1e}"
-        return Verdict.INCONCLUSIVE, f"{words}; float64, fewer layers or more samples would tell"
+        remedy = "fewer layers or better conditioned inputs" if dtype == "float64" else "float64 or fewer layers"
+        return Verdict.INCONCLUSIVE, f"{words}; {remedy}, or more samples of a mean, would tell"
     if vanishing.any():
         return Verdict.AGREE, "both are zero within rounding" + ("" if vanishing.all() else ", in some rows")
     return Verdict.AGREE, "the difference lies within rounding"

@@ -11,7 +11,7 @@ from residua_bridge.verdict import Floats, Row
 from residua_network import Layer, ResiduaError
 from residua_numeric import LayerMeasurement, measure, modules_of, statistics_of
 from residua_symbolic import NetworkJacobian
-from residua_symbolic.rounding import LayerPrediction, predict_block, predict_layer
+from residua_symbolic.rounding import SIDES, LayerPrediction, predict_block, predict_layer
 from residua_symbolic.weights import Weights
 
 
@@ -107,7 +107,11 @@ def _row(
     else:
         parameters = {p: weights[f"{name}.{p}"] for p in layer.shapes}
         predicted = predict_layer(layer, found.input, parameters, assume, dtype)
-    fault = _fault(predicted, found, put_back)
+    true = predicted.jacobian
+    if predicted.dropped is not None and put_back:
+        true = true + predicted.dropped
+    pulled = _pulled_back(true, predicted.jacobian_error, found, getattr(layer, "scale", 0.0))
+    fault = _fault(predicted, true, pulled, found)
     difference = _distance(found.jacobian, predicted.jacobian)
     differs = not _same(found.jacobian, predicted.jacobian, predicted.jacobian_error, found)
     return Row(
@@ -121,20 +125,39 @@ def _row(
         output_bound=float(np.linalg.norm(predicted.output_error)),
         cause="unexplained" if fault else "approximation" if differs else "rounding",
         fault=fault,
+        pulled_difference=_distance(found.pulled_back, pulled[0]),
+        pulled_bound=float(np.linalg.norm(pulled[1])),
     )
 
 
-def _fault(predicted: LayerPrediction, found: LayerMeasurement, put_back: bool) -> str:
+def _fault(predicted: LayerPrediction, true: Floats, pulled: tuple[Floats, Floats], found: LayerMeasurement) -> str:
     """What lies outside its bound."""
-    true = predicted.jacobian
-    if predicted.dropped is not None and put_back:
-        true = true + predicted.dropped
     faults = []
     if not _same(found.output, predicted.output, predicted.output_error, found):
         faults.append("output")
     if not _same(found.jacobian, true, predicted.jacobian_error, found):
         faults.append("Jacobian")
+    elif not _same(found.pulled_back, *pulled, found):
+        faults.append("coupling of rows")
     return " and ".join(faults)
+
+
+def _pulled_back(true: Floats, error: Floats, found: LayerMeasurement, scale: float) -> tuple[Floats, Floats]:
+    """The measurement's cotangent pulled back by the Jacobian as it should be, and a bound of the rounding.
+
+    Through a branch by what that does to the whole batch, so that rows which meet inside it are blamed there alone.
+    """
+    if found.jacobian.shape != true.shape:
+        return found.pulled_back, np.zeros_like(found.pulled_back)  # which is a fault already
+    by_rows = "bi,bij->bj" if true.ndim == 3 else "bi,bicj->cj"
+    value = np.einsum(by_rows, found.cotangent, true)
+    sizes = abs(true)
+    if found.branch_jacobian is not None and found.branch_pulled_back is not None:
+        value = value + scale * (found.branch_pulled_back - np.einsum(by_rows, found.cotangent, found.branch_jacobian))
+        sizes = sizes + abs(scale * found.branch_jacobian)
+    terms = sizes[0].size / sizes.shape[-1]
+    bound = error + SIDES * (terms + 2) * np.finfo(found.dtype).eps * sizes
+    return value, np.einsum(by_rows, abs(found.cotangent), bound)
 
 
 def _same(measured: Floats, predicted: Floats, bound: Floats, at: LayerMeasurement) -> bool:

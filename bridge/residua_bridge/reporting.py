@@ -9,7 +9,7 @@ from rich.table import Table
 from residua_bridge.findings import Findings
 from residua_bridge.formats import named
 from residua_bridge.formats._text import plain
-from residua_bridge.index import index
+from residua_bridge.index import HEADING, index
 from residua_bridge.progress import Display
 from residua_bridge.study import PROFILES, Outcome, Settings, Study, carry_out
 from residua_bridge.writer import ensure_writable, replace_file, write
@@ -26,6 +26,7 @@ def write_all(studies: Sequence[Study], out: Path, profile: str, formats: Sequen
         named(name)
     for study in studies:
         ensure_writable(out, study.name)
+    _ensure_own_index(out / INDEX)
     outcomes = []
     for study in studies:
         with Display(f"{study.name}: ") as display:
@@ -35,6 +36,12 @@ def write_all(studies: Sequence[Study], out: Path, profile: str, formats: Sequen
     replace_file(out / INDEX, index([outcome.findings for outcome in outcomes]))
     _summary(outcomes, out)
     return outcomes
+
+
+def _ensure_own_index(path: Path) -> None:
+    """Raises ResiduaError where another README stands in the place of the index."""
+    if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(HEADING):
+        raise ResiduaError(f'{path}: expected no file there, or an index of reports ("{HEADING}"), got another file')
 
 
 def _summary(outcomes: Sequence[Outcome], out: Path) -> None:

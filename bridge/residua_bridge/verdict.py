@@ -42,8 +42,9 @@ class Row:
     """One layer, judged at the input that the model itself feeds it.
 
     `predicted`, `measured`, `difference` and `bound` are Frobenius norms of the Jacobian (over the batch), of what
-    rounding may do to it; `output_difference` and `output_bound` the same of the output. `fault` names what lies
-    outside its bound and has no cause: "", "output", "Jacobian" or "output and Jacobian".
+    rounding may do to it; `output_difference` and `output_bound` the same of the output, `pulled_difference` and
+    `pulled_bound` of a cotangent pulled back through the whole batch at once, where rows could meet unasked. `fault`
+    names what lies outside its bound and has no cause: "", or "output", "Jacobian", "coupling of rows" joined by "and".
     """
 
     layer: str
@@ -56,6 +57,8 @@ class Row:
     output_bound: float
     cause: str
     fault: str = ""
+    pulled_difference: float = 0.0
+    pulled_bound: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -114,6 +114,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("activation left out", "activation", lambda m, x: 1.0 * x, lambda layer: layer.name != "identity"),
     Fault("activation with a slope of 1.001", "activation", lambda m, x: m(1.001 * x)),
+    Fault("gradient that leaks between rows", "activation", mistakes.leaking),
     Fault("skip left out", "residual", lambda m, x: m.scale * m.branch(x)),
     Fault("scale left out", "residual", lambda m, x: x + m.branch(x), lambda layer: layer.scale != 1),
     Fault(

@@ -29,6 +29,8 @@ def loss_of(model: nn.Module, task: Task, part: str = "train") -> float:
     Batch statistics, where a batch norm uses them, are those of the part.
     """
     torch_model(model, "loss_of")
+    if not isinstance(task, Task):
+        raise TaskError(f"loss_of: expected a Task, got {task!r}")
     x, y = tensors(model, *_part(task, part, "loss_of"))
     fitting(model, task, "loss_of")
     with undisturbed(model), torch.no_grad():
@@ -39,6 +41,8 @@ def loss_of(model: nn.Module, task: Task, part: str = "train") -> float:
 def accuracy(model: nn.Module, task: Task, part: str = "test") -> float:
     """Share of the part's points whose class has the largest output. Raises TaskError unless the task has classes."""
     torch_model(model, "accuracy")
+    if not isinstance(task, Task):
+        raise TaskError(f"accuracy: expected a Task, got {task!r}")
     if task.loss != "cross entropy":
         raise TaskError(f'accuracy: task "{task.name}" has the loss {task.loss}; only classes can be right or wrong')
     x, y = tensors(model, *_part(task, part, "accuracy"))

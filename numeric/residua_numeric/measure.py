@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from residua_network import DescriptionError
+from residua_network import DescriptionError, ShapeError
 from residua_network.checks import one_of
 from residua_numeric.arrays import rows
 from residua_numeric.capture import capture
@@ -78,11 +78,20 @@ def measure(
     with torch.inference_mode(False), undisturbed(model, words):
         point = inputs_of(model, x, "measure")
         check_rows(model, len(point), "measure: x")
-        with torch.no_grad():
-            y = forward(model, point)
+        y = _first_pass(model, point)
         at = At(model, point, _cotangent(cotangent, y), couplings(model, words)[""])
         values = QUANTITIES[quantity](at)
     return Measurement(quantity, values, dtype_name(model), None, _scope(point, y))
+
+
+def _first_pass(model: nn.Module, point: Tensor) -> Tensor:
+    """The output; what torch says of modules that do not fit each other or the input becomes a ShapeError."""
+    try:
+        with torch.no_grad():
+            return forward(model, point)
+    except RuntimeError as error:
+        words = " ".join(str(error).split())[:200]
+        raise ShapeError(f"measure: the model does not take an input of shape {tuple(point.shape)}: {words}") from None
 
 
 def inputs_of(model: nn.Module, x: object, where: str) -> Tensor:

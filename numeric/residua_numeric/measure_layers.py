@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from residua_network import ShapeError
 from residua_numeric.capture import Passed, capture
-from residua_numeric.derivatives import forward, jacobian, to_float64
+from residua_numeric.derivatives import forward, jacobian, pullback, to_float64
 from residua_numeric.measure import inputs_of
 from residua_numeric.modules import branch_of, dtype_name, modules_of, torch_model
 from residua_numeric.state import undisturbed
@@ -26,6 +26,9 @@ class LayerMeasurement:
     input (batch, n), as the model feeds it; output (batch, m), as the model got it; jacobian (batch, m, n) of the
     module at that input, (batch, m, batch, n) where its rows are coupled. branch_output and branch_jacobian: those of a
     composite's branch at the same input, else None.
+
+    pulled_back (batch, n): the gradient of <cotangent, output> of the whole batch, for a random cotangent (batch, m). A
+    Jacobian (batch, m, n) is taken row by row; this shows whether rows meet. branch_pulled_back: through the branch.
     """
 
     name: str
@@ -33,8 +36,11 @@ class LayerMeasurement:
     input: Array
     output: Array
     jacobian: Array
+    cotangent: Array
+    pulled_back: Array
     branch_output: Array | None = None
     branch_jacobian: Array | None = None
+    branch_pulled_back: Array | None = None
 
 
 def measure_layers(
@@ -63,11 +69,26 @@ def _alone(name: str, module: nn.Module, at: Passed, coupling: Coupling, dtype: 
         if not isinstance(tensor, Tensor) or tensor.ndim != 2:
             got = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
             raise ShapeError(f"{place}: expected an {what} of shape (batch, size), got {got}")
-    alone = to_float64(jacobian(module, at.input, *coupling, place))
-    found = (name, dtype, to_float64(at.input), to_float64(at.output), alone)
+    cotangent = torch.randn(at.output.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    u = cotangent.to(at.output.dtype)
     branch = branch_of(module)
-    if branch is None:
-        return LayerMeasurement(*found)
-    with torch.no_grad():
-        inside = to_float64(forward(branch, at.input, place))
-    return LayerMeasurement(*found, inside, to_float64(jacobian(branch, at.input, *coupling, place)))
+    inside: tuple[Array, Array, Array] | None = None
+    if branch is not None:
+        with torch.no_grad():
+            output = to_float64(forward(branch, at.input, place))
+        of_branch = to_float64(jacobian(branch, at.input, *coupling, place))
+        inside = output, of_branch, _pulled_back(branch, at.input, u, place)
+    return LayerMeasurement(
+        name,
+        dtype,
+        to_float64(at.input),
+        to_float64(at.output),
+        to_float64(jacobian(module, at.input, *coupling, place)),
+        to_float64(u),
+        _pulled_back(module, at.input, u, place),
+        *(inside or ()),
+    )
+
+
+def _pulled_back(module: nn.Module, x: Tensor, cotangent: Tensor, place: str) -> Array:
+    return to_float64(pullback(module, x, cotangent[None], place)[0])

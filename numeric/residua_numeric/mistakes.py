@@ -148,3 +148,10 @@ def _through(modules: Iterable[nn.Module], x: Tensor) -> Tensor:
     for module in modules:
         x = module(x)
     return x
+
+
+def leaking(module: Module, x: Tensor) -> Tensor:
+    """The output is right; its gradient reaches the other rows, as that of a detached statistic put back may."""
+    others = x.sum(dim=0, keepdim=True) - x
+    through: Tensor = module(x) + (others - others.detach())
+    return through

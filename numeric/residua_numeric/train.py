@@ -22,6 +22,8 @@ from residua_numeric.state import global_seed, mode, on_threads
 from residua_numeric.statistics import check_rows
 from residua_numeric.tasks import Task
 
+MOST_THREADS = 1024  # beyond any machine's; far beyond, OpenMP ends the process
+
 
 def train(
     model: nn.Module,
@@ -85,12 +87,15 @@ def _check(
             f"train: rate must be at most {largest:.0e} for a {dtype_name(model)} model, got {rate!r}"
         )
     whole(batch, "batch", "train")
-    whole(threads, "threads", "train")
+    if whole(threads, "threads", "train") > MOST_THREADS:
+        raise DescriptionError(f"train: threads must be at most {MOST_THREADS}, got {threads!r}")
     if not any(p.requires_grad for p in model.parameters()):
         raise DescriptionError("train: the model has no parameter that can be trained")
 
 
 def _moments(snapshots: Collection[int], begun: int, steps: int) -> frozenset[int]:
+    if not isinstance(snapshots, Collection):
+        raise DescriptionError(f"train: snapshots must be a collection of steps, got {snapshots!r}")
     for k in snapshots:
         if not begun <= whole(k, "a snapshot's step", "train", least=0) <= steps:
             raise DescriptionError(f"train: snapshots must lie between {begun} and steps = {steps}, got {k}")

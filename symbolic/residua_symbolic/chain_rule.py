@@ -21,7 +21,7 @@ from residua_symbolic.symbols import symbol_of
 
 BITS_A_LAYER = 8  # what a ball loses in one layer, generously
 DOUBLINGS = 5  # of the precision, where a ball is too wide to decide: powers of powers, large angles
-COUPLED_ROWS = 3  # at two rows and ε = 0 a batch norm lets nothing through
+COUPLED_ROWS = (3, 5, 8)  # all of them are tried; at two and ε = 0 a batch norm lets nothing through
 POINTS = 16  # tried where one of them does not tell all
 
 
@@ -29,17 +29,26 @@ def holds(net: Network, first: int, last: int, constant: bool, printed: sp.Matri
     """Whether printed · v is the t-coefficient of f(h + t v), at random weights, point h and direction v.
 
     Where all relus of a layer are dead, nothing is said about the factors around it, where all are alive, nothing
-    about theirs. One point is enough if neither is so anywhere; narrow networks are tried at more.
+    about theirs. One point is enough if neither is so anywhere; narrow networks are tried at more. Where rows are
+    coupled, this is done for batches of several sizes; the kinds themselves are proved for every one.
     """
+    coupled = any(layer.couples_rows for layer in net.layers[first : last + 1])
+    batches = COUPLED_ROWS if coupled else (1,)
+    return all(_holds_for(net, first, last, constant, printed, [seed, rows], rows) for rows in batches)
+
+
+def _holds_for(
+    net: Network, first: int, last: int, constant: bool, printed: sp.MatrixExpr, seed: list[int], rows: int
+) -> bool:
     for point in range(POINTS):
-        agrees, tells_all = _at_point(net, first, last, constant, printed, [seed, point])
+        agrees, tells_all = _at_point(net, first, last, constant, printed, [*seed, point], rows)
         if tells_all or not agrees:
             return agrees
     return True
 
 
 def _at_point(
-    net: Network, first: int, last: int, constant: bool, printed: sp.MatrixExpr, seed: list[int]
+    net: Network, first: int, last: int, constant: bool, printed: sp.MatrixExpr, seed: list[int], rows: int
 ) -> tuple[bool, bool]:
     """Whether printed and found agree, and whether this says something about all factors."""
     bits = balls.BITS + BITS_A_LAYER * sum(1 for _ in net.walk())
@@ -47,7 +56,7 @@ def _at_point(
         with balls.precision(bits << doubling):
             try:
                 rng = np.random.default_rng(seed)
-                claimed, found, tells_all = _claimed_and_found(net, first, last, constant, printed, rng)
+                claimed, found, tells_all = _claimed_and_found(net, first, last, constant, printed, rng, rows)
             except (ArithmeticError, ValueError):  # a ball around zero, where its sign is asked or it is divided by
                 if doubling == DOUBLINGS:
                     raise
@@ -87,10 +96,11 @@ def _claimed_and_found(
     constant: bool,
     printed: sp.MatrixExpr,
     rng: np.random.Generator,
+    rows: int,
 ) -> tuple[Any, Any, bool]:
     """printed · v, the t-coefficient of f(h + t v), and whether this tells all."""
     coupled = any(layer.couples_rows for layer in net.layers[first : last + 1])
-    shape = (COUPLED_ROWS if coupled else 1, net.sizes[first])
+    shape = (rows, net.sizes[first])
     direction = rng.normal(size=shape)
     x = balls.series(rng.normal(size=shape), direction)
     point = _Point(shape[0])

@@ -6,6 +6,7 @@ from typing import Any
 import flint
 import numpy as np
 
+from residua_network import ShapeError
 from residua_symbolic.domains import balls
 from residua_symbolic.weights import Floats
 
@@ -14,7 +15,8 @@ from residua_symbolic.weights import Floats
 class Enclosure:
     """Arb balls that contain the exact values; Johansson 2017 (arXiv:1611.02831).
 
-    `lower` and `upper`: float64 arrays, rounded outward. `bits`: the precision that the balls were computed with.
+    `lower`, `upper`, `middle` and `radius`: float64 arrays of the shape of what is enclosed (for a Jacobian that of
+    `J.evaluate`), the bounds rounded outward. `bits`: the precision that the balls were computed with.
     """
 
     balls: Any
@@ -36,7 +38,13 @@ class Enclosure:
         return _each(self.balls, lambda b: float(b.mid()))
 
     def distance(self, values: Floats) -> Floats:
-        """Certified upper bounds of |values − exact|, entry by entry: the rounding error of a float64 computation."""
+        """Certified upper bounds of |values − exact|, entry by entry: the rounding error of a float64 computation.
+
+        `values` of the shape of the balls. Raises ShapeError.
+        """
+        if not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.shape != np.shape(self.balls):
+            got = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+            raise ShapeError(f"distance expects a float64 array of shape {np.shape(self.balls)}, got {got}")
         with balls.precision(self.bits):
             found: Any = np.frompyfunc(lambda b, v: _above(abs(b - flint.arb(float(v)))), 2, 1)(self.balls, values)
         return np.asarray(found, dtype=np.float64)

@@ -153,7 +153,11 @@ def _result(operator: Operator, formula: sp.MatrixExpr, referee: Referee) -> lis
     left = sp.Derivative(atom("y", operator.output), _input(referee), evaluate=False)
     as_entries = Proof(
         f"for every {axis.size}, entry by entry against the index form",
-        lambda right: sums.vanishes(entry(right, axis.label, axis.primed) - operator.of_one_feature, axis),
+        lambda right: (
+            right.shape == formula.shape
+            and _sizes(right) <= _sizes(formula)
+            and sums.vanishes(entry(right, axis.label, axis.primed) - operator.of_one_feature, axis)
+        ),
     )
     reason = "common factors in front" + (", for each feature i" if axis is BATCH else "")
     return [
@@ -162,16 +166,24 @@ def _result(operator: Operator, formula: sp.MatrixExpr, referee: Referee) -> lis
     ]
 
 
+def _sizes(m: sp.MatrixExpr) -> set[sp.Expr]:
+    """The lengths of all matrices in an expression: entries alone do not tell I_n from I_3."""
+    return {length for part in sp.preorder_traversal(m) if isinstance(part, sp.MatrixExpr) for length in part.shape}
+
+
 def _dropped_steps(full: Operator, kept: Operator, dropped: Operator) -> list[Step]:
     if not dropped.terms:
         return []
-    axis = full.axis
+    axis, form = full.axis, matrix_form(dropped)
     difference = full.of_one_feature - kept.of_one_feature
     proof = Proof(
         f"for every {axis.size}, entry by entry against the two Jacobians",
-        lambda right: sums.vanishes(entry(right, axis.label, axis.primed) - difference, axis),
+        lambda right: (
+            right.shape == form.shape
+            and _sizes(right) <= _sizes(form)
+            and sums.vanishes(entry(right, axis.label, axis.primed) - difference, axis)
+        ),
     )
-    form = matrix_form(dropped)
     return [Step("dropped", sp.MatrixSymbol("D", *form.shape), form, "true Jacobian minus this one", (proof,))]
 
 

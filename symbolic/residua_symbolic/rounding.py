@@ -1,7 +1,7 @@
 """How far rounding alone can move what is predicted: a bound for one layer, an estimate for a product through depth."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -58,7 +58,18 @@ def predict_layer(
     domain = RoundedDomain(UNIT[dtype])
     with np.errstate(all="ignore"):  # what overflows ends as inf or NaN, and no comparison passes those
         y, values = layer_values(domain, layer, domain.array(x), parameters)
-        return _prediction(domain, layer, assume, y, values, x)
+        found = _prediction(domain, layer, assume, y, values, x)
+    if not _overflows(domain, x, dtype):
+        return found
+    unknown = np.full_like(found.output_error, np.inf), np.full_like(found.jacobian_error, np.inf)
+    return replace(found, output_error=unknown[0], jacobian_error=unknown[1])
+
+
+def _overflows(domain: RoundedDomain, x: Floats, dtype: str) -> bool:
+    """Whether a sum that the forward map takes may overflow on the way, though its result need not: nothing is known
+    of what a side computes then."""
+    largest = max((float(np.max(abs(_plain(value)), initial=0.0)) for value in domain.names.values()), default=0.0)
+    return not largest * max(x.shape) <= np.finfo(dtype).max
 
 
 def predict_block(

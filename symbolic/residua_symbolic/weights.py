@@ -39,6 +39,8 @@ def checked_rows(x: Any, name: str, width: int) -> Floats:
         array = x if isinstance(x, np.ndarray) else np.asarray(x)
     except ValueError:
         raise ShapeError(f"{name} expects the shape (batch, {width}), got rows of unequal lengths") from None
+    except (RuntimeError, TypeError):  # a tensor that torch wants detached
+        raise ShapeError(f"{name} expects a numpy array of shape (batch, {width}), got {type(x).__name__}") from None
     if array.ndim != 2 or array.shape[1] != width or not len(array):
         raise ShapeError(f"{name} expects the shape (batch, {width}) with at least one row, got {array.shape}")
     try:

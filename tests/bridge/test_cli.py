@@ -126,6 +126,15 @@ def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
+def test_a_readme_that_is_not_ours_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tmp_path / "README.md"
+    mine.write_text("# My thesis\n", encoding="utf-8")
+    assert cli._status(["report", "--out", str(tmp_path)]) == cli.BAD_INPUT
+    assert "another file" in capsys.readouterr().err
+    assert mine.read_text(encoding="utf-8") == "# My thesis\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
 def test_interruption_leaves_complete_files_only(tmp_path: Path) -> None:
     old = tmp_path / "normalization"
     old.mkdir()

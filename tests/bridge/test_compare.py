@@ -615,7 +615,7 @@ def test_too_wide_a_bar_decides_nothing() -> None:
         second.copy_(torch.linalg.inv(matrix.double()))
     d = compare(jacobian(net), model, np.ones((1, 2)))
     assert (d.verdict, d.suspects) == (Verdict.INCONCLUSIVE, ())
-    assert "float64, fewer layers or more samples would tell" in d.reason
+    assert "float64 or fewer layers, or more samples of a mean, would tell" in d.reason
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

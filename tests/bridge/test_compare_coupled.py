@@ -158,3 +158,48 @@ def test_statistics_collected_serve_where_none_were_computed() -> None:
     model = build(NET, seed=3)
     collect_statistics(model, X)
     assert agrees(compare(jacobian(NET.with_statistics("running")), model, X))
+
+
+class Leaking(nn.Module):
+    """The output of gelu; its gradient reaches the other rows."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        others = x.sum(dim=0, keepdim=True) - x
+        return nn.functional.gelu(x) + (others - others.detach())
+
+
+class OfTheBatch(nn.BatchNorm1d):
+    """Statistics of the batch where stored ones were meant; takes no batch of one."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.batch_norm(x, None, None, training=True)
+
+
+@pytest.mark.parametrize("place", ["1", "2.branch.0"])
+def test_rows_that_meet_unasked_are_found_at_their_layer(place: str) -> None:
+    net = Network((Linear(4, 5), Activation("gelu"), Residual((Activation("gelu"), Linear(5, 5))), Linear(5, 3)))
+    model = build(net)
+    parent = model[2].branch if "branch" in place else model
+    parent[int(place[-1])] = Leaking()  # type: ignore[operator]
+    d = compare(jacobian(net), model, X, weights=weights_of(build(net)))
+    assert (d.verdict, d.explained, d.suspects) == (Verdict.DIFFER, False, (place,))
+    assert {row.fault for row in d.rows} == {"", "coupling of rows"}
+
+
+def test_a_module_that_takes_no_batch_of_one_is_judged_all_the_same() -> None:
+    net = Network((Linear(4, 5), BatchNorm(5, affine=False, statistics="running"), Linear(5, 3)))
+    model = build(net)
+    weights = weights_of(model)
+    model[1] = OfTheBatch(5, affine=False).double().eval()
+    d = compare(jacobian(net), model, X, weights=weights)
+    assert (d.verdict, d.suspects) == (Verdict.DIFFER, ("1",))
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 1e20), ("float64", 1e155), ("float64", 1e300)])
+@pytest.mark.parametrize("norm", [BatchNorm, LayerNorm])
+def test_what_overflows_on_the_way_blames_nobody(norm: Any, dtype: str, size: float) -> None:
+    net = Network((Linear(4, 5), norm(5), Linear(5, 3)))
+    d = compare(jacobian(net), build(net, dtype=dtype), size * X)
+    assert d.verdict is Verdict.INCONCLUSIVE
+    assert not d.suspects
+    assert "overflow" in d.reason

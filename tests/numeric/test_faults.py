@@ -91,7 +91,8 @@ def test_a_fault_changes_the_layer_and_no_other(fault: Fault, layer: Layer, move
     assert np.array_equal(after["0"].output, before["0"].output)
     assert np.array_equal(after["1"].input, before["1"].input)
     assert after["1"].jacobian.shape == before["1"].jacobian.shape
-    shifts = [abs(getattr(after["1"], what) - getattr(before["1"], what)).max() for what in ("output", "jacobian")]
+    seen = ("output", "jacobian", "pulled_back")
+    shifts = [abs(getattr(after["1"], what) - getattr(before["1"], what)).max() for what in seen]
     assert max(shifts) > 1e-8  # the smallest of them moves a weight by 1e-6
     for name in set(before) - {"1"}:
         if np.array_equal(after[name].input, before[name].input):

@@ -241,7 +241,7 @@ def test_the_model_is_left_alone(every: Network, moved: Moved, x: Array, quantit
 
 def test_modes_come_back_on_error(x: Array) -> None:
     model = nn.Sequential(nn.Linear(3, 2), nn.Linear(3, 2))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ShapeError, match="cannot be multiplied"):
         measure(model, "gradient norms", x)
     assert all(module.training and not module._forward_hooks for module in model.modules())
 

@@ -6,14 +6,16 @@ import pytest
 import sympy as sp
 
 from residua_network import Activation, BatchNorm, Linear, Network, Residual
-from residua_symbolic import chain_rule, jacobian
+from residua_symbolic import chain_rule, derive_layer, jacobian
 from residua_symbolic.domains.tangents import B, b, i, j
 from residua_symbolic.factors import EachFeature, EachRow
 from residua_symbolic.layer import CONSTANT_STATISTICS
 
 from .planted import refuses, refuses_in_place
 
-SIZE = chain_rule.COUPLED_ROWS  # as many features as the proof takes rows, so that exchanging the two keeps the shape
+SIZE = chain_rule.COUPLED_ROWS[
+    0
+]  # as many features as the proof takes rows, so that exchanging the two keeps the shape
 NET = Network((Linear(SIZE, SIZE), BatchNorm(SIZE), Activation("tanh"), BatchNorm(SIZE), Linear(SIZE, 2)))
 J = jacobian(NET)
 STEP = J.steps[-1]
@@ -123,3 +125,22 @@ def test_the_part_left_out_is_the_difference_also_in_the_proof() -> None:
     difference = sp.MatAdd(J.formula, sp.MatMul(-1, kept.dropped.formula))
     assert chain_rule.holds(NET, 0, 4, True, kept.formula)
     assert not chain_rule.holds(NET, 0, 4, False, difference)
+
+
+@pytest.mark.parametrize("wrong", [sp.Rational(1, 3), 1 / (B**2 - 6), 1 / (B - 1), 1 / (B + (B - 3) * (B - 5))])
+def test_a_batch_size_that_is_right_only_sometimes_is_refused(wrong: sp.Expr) -> None:
+    net = Network((Linear(3, 4), BatchNorm(4), Activation("tanh"), Linear(4, 2)))
+    step = jacobian(net).steps[-1]
+    changed = {1 / B: wrong, -1 / B: -wrong}
+    formula = step.right.replace(
+        lambda e: isinstance(e, EachFeature), lambda e: EachFeature(e.args[0].xreplace(changed), e.args[1])
+    )
+    assert formula != step.right
+    refuses(step, formula)
+
+
+@pytest.mark.parametrize("size", [3, B + 1])
+def test_an_identity_of_another_size_is_refused(size: sp.Expr) -> None:
+    derivation = derive_layer("batchnorm", CONSTANT_STATISTICS)
+    step = next(step for step in derivation.steps if step.name == "matrix form")
+    refuses(step, step.right.xreplace({sp.Identity(B): sp.Identity(size)}))

@@ -16,7 +16,7 @@ from residua_numeric import Snapshot, Task, accuracy, build, loss_of, measure, t
 from residua_symbolic import jacobian, predict
 from residua_symbolic.layer import CONSTANT_STATISTICS
 
-BATCH = 8
+BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class AlongTraining:
     statements: tuple[Statement, ...]
     steps: By
     snapshots: By
+    init: str = "he"
     rate: float = 1e-3
     batch: int = 64
 
@@ -57,7 +58,7 @@ class AlongTraining:
     def _along(self, one: Labelled, task: Task, profile: str) -> "_Track":
         net = one.network()
         steps, kept = self.steps.of(profile), self.snapshots.of(profile)
-        model = build(net, seed=0)
+        model = build(net, seed=0, init=self.init)
         history = train(model, task, steps, rate=self.rate, batch=self.batch, snapshots=kept, progress=False)
         return _Track(one.label, tuple(Moment.of(net, snapshot, task) for snapshot in history.snapshots))
 
@@ -217,7 +218,11 @@ class _Track:
 
 
 def _success(tracks: Sequence[_Track]) -> Table:
-    rows = tuple((t.label, m.step, m.loss, m.accuracy, *m.lost) for t in tracks for m in t.moments)
+    rows = tuple(
+        (t.label, m.step, m.loss, round(m.accuracy, 3), *(m.lost if m.lost[0] else ("–", "–")))
+        for t in tracks
+        for m in t.moments
+    )
     columns = ("network", "step", "test loss", "test accuracy", "error of (1.11), predicted", "measured")
     caption = (
         f"Cross entropy in nats; relative error of (1.11) for the whole network on {BATCH} test images. Adam, seed 0, "
@@ -231,9 +236,9 @@ def _gradients(tracks: Sequence[_Track]) -> Table:
     rows = tuple((t.label, m.step, *m.ratio, *m.largest, *m.median) for t in tracks for m in t.moments)
     columns = ("network", "step", "gradient ratio, predicted", "measured", "largest σ, predicted", "measured")
     caption = (
-        f"Gradient ratio: root-mean-square norm at the first layer over that at the last, {BATCH} images, a random "
-        "cotangent each. σ: singular values of the whole Jacobian, mean over the images (for batch normalisation, of "
-        "the Jacobian of the whole batch)."
+        f"Gradient ratio: root-mean-square norm at the first layer over that at the last, {BATCH} images, one random "
+        "cotangent each: another draw moves it, most where rows are coupled. σ: singular values of the whole "
+        "Jacobian, mean over the images (for batch normalisation, of the Jacobian of the whole batch)."
     )
     return Table("Gradients and spectrum", (*columns, "median σ, predicted", "measured"), rows, caption)
 

@@ -91,7 +91,7 @@ class ErrorLawOnEnsembles:
                 mine = [seen[family.label, (width, depth)] for depth in depths]
                 values, errors = tuple(r.value for r in mine), tuple(r.error for r in mine)
                 curves.append(Curve(f"{label}: measured", "measured", tuple(map(float, depths)), values, errors))
-        caption = "Squared relative error of (1.11) against depth: the exact law, and ensembles with standard errors."
+        caption = "Squared relative error of (1.11) against depth: the law, and ensembles with standard errors."
         return Figure(self.name, self.title, "layers", "squared relative error", tuple(curves), caption=caption)
 
 

@@ -90,6 +90,10 @@ def _row(fault: Fault, planted: list[tuple[str, Discrepancy]]) -> tuple[str | fl
 
 
 def _excess(row: Row) -> float:
-    """Difference in units of its bound, of output or Jacobian, whichever is larger."""
-    pairs = ((row.difference, row.bound), (row.output_difference, row.output_bound))
+    """Difference in units of its bound, of output, Jacobian or pulled-back cotangent, whichever is largest."""
+    pairs = (
+        (row.difference, row.bound),
+        (row.output_difference, row.output_bound),
+        (row.pulled_difference, row.pulled_bound),
+    )
     return max(difference / bound if bound else difference * float("inf") for difference, bound in pairs if difference)

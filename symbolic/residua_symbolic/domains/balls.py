@@ -44,6 +44,8 @@ def _positive(z: Any) -> bool:
         return True
     if constant <= 0:
         return False
+    if not constant.is_finite():
+        raise ArithmeticError("a value has no finite bounds: a variance may be zero, or more bits may be needed")
     raise ArithmeticError(f"the sign of {constant} is not certain: the point lies on the kink")
 
 
