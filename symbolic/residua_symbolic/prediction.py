@@ -61,6 +61,8 @@ def predict(
     if quantity == "gradient norms":
         values = J.gradient_norms(weights, x, u)
         error = rounding.spread(rounding.gradient_norms(u), J, weights, x, dtype)
+        terms = max(J.network.sizes[J.start : J.stop + 2]) + 2  # of the sum of squares, which both sides round
+        error = error + rounding.SIDES * terms * UNIT[dtype] * values
     elif quantity == "path gradients":
         values = J.paths().gradients(weights, x, u)
         error = rounding.spread(rounding.path_gradients(u), J, weights, x, dtype)

@@ -180,7 +180,7 @@ def test_rows_that_meet_unasked_are_found_at_their_layer(place: str) -> None:
     net = Network((Linear(4, 5), Activation("gelu"), Residual((Activation("gelu"), Linear(5, 5))), Linear(5, 3)))
     model = build(net)
     parent = model[2].branch if "branch" in place else model
-    parent[int(place[-1])] = Leaking()  # type: ignore[operator]
+    parent[int(place[-1])] = Leaking()  # type: ignore[operator,assignment]
     d = compare(jacobian(net), model, X, weights=weights_of(build(net)))
     assert (d.verdict, d.explained, d.suspects) == (Verdict.DIFFER, False, (place,))
     assert {row.fault for row in d.rows} == {"", "coupling of rows"}

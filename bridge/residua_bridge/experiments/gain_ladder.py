@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from residua_bridge.compare import SIGMAS
 from residua_bridge.experiments.error_ladder import Family
 from residua_bridge.experiments.initialised import EXPLODING, VANISHING, Initialised, passes
 from residua_bridge.findings import Cell, Curve, Figure, Section, Table
@@ -15,15 +16,17 @@ from residua_symbolic import NetworkJacobian, jacobian
 
 ROWS = 4
 HE = 2.0  # n times the variance of a weight under He's rule
+THE_SKIP = "the skip"  # the only difference of a pair that tests what a skip does
 
 
 @dataclass(frozen=True)
 class Skip:
-    """A network with a skip beside the plain one that has the same branch; `kind` is how its skip is called."""
+    """A network with a skip beside a plain one: how its skip is called, and all that tells the two apart."""
 
     kind: str
     plain: Family
     skipped: Family
+    differs: str = THE_SKIP
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ class _Point:
     predicted: float
     measured: float
     spread: float
+    error: float
     found: Discrepancy
 
     @classmethod
@@ -115,7 +119,11 @@ class _Point:
         found = starts[0].compared("gradient norms")
         logs = np.log10([[side[0] for side in start.relative_norms()] for start in starts])
         (predicted, measured), spread = logs.mean(axis=0), logs[:, 1].std(ddof=1)
-        return cls(float(predicted), float(measured), float(spread), found)
+        return cls(float(predicted), float(measured), float(spread), float(spread / np.sqrt(seeds)), found)
+
+    def near(self, limit: float) -> bool:
+        """Whether sampling may carry the ratio across a limit."""
+        return bool(abs(self.measured - np.log10(limit)) <= SIGMAS * self.error)
 
 
 _Points = dict[tuple[str, int, float], _Point]
@@ -123,75 +131,107 @@ _Points = dict[tuple[str, int, float], _Point]
 
 @dataclass(frozen=True)
 class Effect:
-    """At which gains the gradient vanishes and explodes, without and with the skip."""
+    """At which gains the gradient vanishes and explodes, without and with the skip.
+
+    `open`: the gains at which sampling leaves open whether it vanishes, whether it explodes; they are not counted.
+    """
 
     skip: Skip
     blocks: int
     vanishing: tuple[frozenset[float], frozenset[float]]
     exploding: tuple[frozenset[float], frozenset[float]]
     larger: frozenset[float]
+    open: tuple[frozenset[float], frozenset[float]] = (frozenset(), frozenset())
 
     @classmethod
     def of(cls, skip: Skip, depth: int, gains: tuple[float, ...], points: _Points) -> "Effect":
         """From the measured ratios."""
-        plain, skipped = ({g: points[f.label, depth, g].measured for g in gains} for f in (skip.plain, skip.skipped))
-        vanishing, exploding = (
-            tuple(frozenset(g for g in gains if passes(logs[g]) == limit) for logs in (plain, skipped))
-            for limit in ("vanishing", "exploding")
-        )
-        larger = frozenset(g for g in gains if skipped[g] > plain[g])
-        return cls(skip, depth, vanishing, exploding, larger)  # type: ignore[arg-type]
+        plain, skipped = ({g: points[f.label, depth, g] for g in gains} for f in (skip.plain, skip.skipped))
+        larger = frozenset(g for g in gains if skipped[g].measured > plain[g].measured)
+        happens, unsure = [], []
+        for limit, word in ((VANISHING, "vanishing"), (EXPLODING, "exploding")):
+            near = frozenset(g for g in gains if plain[g].near(limit) or skipped[g].near(limit))
+            without, with_skip = (
+                frozenset(g for g in gains if passes(side[g].measured) == word) - near for side in (plain, skipped)
+            )
+            happens.append((without, with_skip))
+            unsure.append(near)
+        return cls(skip, depth, happens[0], happens[1], larger, (unsure[0], unsure[1]))
 
     @property
-    def rarer(self) -> bool:
-        """What the document says: both are."""
-        return change(*self.vanishing) == change(*self.exploding) == "rarer"
+    def changes(self) -> tuple[str, str]:
+        """Of vanishing, of exploding."""
+        return change(*self.vanishing, self.open[0]), change(*self.exploding, self.open[1])
+
+    @property
+    def rarer(self) -> bool | None:
+        """What the document says: both are. None where nothing contradicts, but one is absent or open."""
+        if self.changes == ("rarer", "rarer"):
+            return True
+        return None if set(self.changes) <= {"rarer", "absent", "open"} else False
 
 
-def change(without: frozenset[float], with_skip: frozenset[float]) -> str:
+def change(without: frozenset[float], with_skip: frozenset[float], unsure: frozenset[float] = frozenset()) -> str:
     """How often it happens with the skip, compared with how often without."""
+    if without == with_skip and unsure:
+        return "open"
     if without == with_skip:
-        return "as frequent"
+        return "as frequent" if without else "absent"
     if with_skip < without:
         return "rarer"
     return "more frequent" if with_skip > without else "elsewhere"
 
 
 def _effects(effects: Sequence[Effect]) -> Table:
-    head = ("network with a skip", "kind of skip", "blocks")
+    head = ("network with a skip", "kind of skip", "differs in", "blocks")
     vanishes = ("plain vanishes at", "vanishes with skip", "vanishing is")
     explodes = ("plain explodes at", "explodes with skip", "exploding is")
     rows: list[tuple[Cell, ...]] = []
     for e in effects:
-        vanishing = (*map(_gains, e.vanishing), change(*e.vanishing))
-        exploding = (*map(_gains, e.exploding), change(*e.exploding))
-        rows.append((e.skip.skipped.label, e.skip.kind, e.blocks, *vanishing, *exploding, _gains(e.larger)))
+        vanishing = (*map(_gains, e.vanishing), e.changes[0])
+        exploding = (*map(_gains, e.exploding), e.changes[1])
+        names = e.skip.skipped.label, e.skip.kind, e.skip.differs, e.blocks
+        rows.append((*names, *vanishing, *exploding, _gains(e.open[0] | e.open[1]), _gains(e.larger)))
     caption = (
         f"Vanishing: a measured ratio below {VANISHING:g}; exploding: above {EXPLODING:g}. Entries are the gains, in "
-        "units of He's variance, at which it happens."
+        f"units of He's variance, at which it happens. Left out, for this limit: gains at which one of the two "
+        f"ratios lies within {SIGMAS:g} standard errors of it. Absent: neither with the skip nor without; open: as far "
+        "as is decided alike, but gains are left out. Differs in: all that tells the network from the plain one beside "
+        "it."
     )
-    columns = (*head, *vanishes, *explodes, "skip enlarges the gradient at")
+    columns = (*head, *vanishes, *explodes, "left out", "skip enlarges the gradient at")
     return Table("What the skip does", columns, tuple(rows), caption)
 
 
 def answer(effects: Sequence[Effect]) -> tuple[str, ...]:
-    """Document 003's sentence, judged for each kind of skip from the gains at which gradients vanish and explode."""
+    """Document 003's sentence, judged from pairs that differ in the skip only; beside it, what the others show."""
     found = []
-    for kind in dict.fromkeys(e.skip.kind for e in effects):
-        mine = [e for e in effects if e.skip.kind == kind]
-        held = sum(e.rarer for e in mine)
-        word = "true" if held == len(mine) else "false" if held == 0 else "conditional"
-        found.append(
-            f"Claim 003-084 with {kind}: {word} on this ladder. Both problems are rarer in {held} of {len(mine)} "
-            f"comparisons; vanishing is {_tally([change(*e.vanishing) for e in mine])}; exploding is "
-            f"{_tally([change(*e.exploding) for e in mine])}."
+    for skip in {e.skip.kind: e.skip for e in effects}.values():
+        mine = [e for e in effects if e.skip.kind == skip.kind]
+        held = sum(e.rarer is True for e in mine)
+        vanishing, exploding = (_tally([e.changes[k] for e in mine]) for k in (0, 1))
+        left_out = sum(len(e.open[0] | e.open[1]) for e in mine)
+        tallies = (
+            f"Both problems are rarer in {held} of {len(mine)} comparisons; vanishing is {vanishing}; "
+            f"exploding is {exploding}{f'; gains left out, too near a limit: {left_out}' if left_out else ''}."
         )
+        if skip.differs == THE_SKIP:
+            found.append(f"Claim 003-084 with {skip.kind}: {_word([e.rarer for e in mine])}. {tallies}")
+        else:
+            found.append(f"Beside claim 003-084, since the pairs differ in {skip.differs}: {skip.kind}. {tallies}")
     return tuple(found)
+
+
+def _word(rarer: list[bool | None]) -> str:
+    tested = [one for one in rarer if one is not None]
+    if not tested:
+        return "not decided on this ladder, since no plain stack of the same branch surely has both problems"
+    return f"{'true' if all(tested) else 'conditional' if any(tested) else 'false'} on this ladder"
 
 
 def _tally(words: list[str]) -> str:
     if len(set(words)) == 1:
-        return f"{words[0]} in all of them"
+        return f"{words[0]} in all of them{' (neither with the skip nor without)' if words[0] == 'absent' else ''}"
     return ", ".join(f"{word} in {words.count(word)}" for word in dict.fromkeys(words))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from residua_bridge.experiments.error_ladder import Family
 from residua_bridge.experiments.initialised import EXPLODING, VANISHING, Initialised, passes
@@ -14,7 +15,8 @@ from residua_symbolic import jacobian
 
 ROWS = 4
 MARKED = 16  # measured points on a curve by layer: more would hide the line
-SLACK = 2.0  # times the noise, which is itself estimated from a few seeds
+APART = 1000  # seeds of one depth start at so many times the depth: no two depths share a network
+KEPT, EXCLUDED = 0.05, 0.001  # chance that a true curve is not kept, that it is excluded, over all depths together
 NOWHERE = ("–", "–")
 
 
@@ -102,7 +104,7 @@ class _Point:
     @classmethod
     def of(cls, family: Family, depth: int, seeds: int, judged: int) -> "_Point":
         J = jacobian(family.network(depth))
-        starts = [Initialised.of(J, seed, ROWS) for seed in range(seeds)]
+        starts = [Initialised.of(J, APART * depth + k, ROWS) for k in range(seeds)]
         found = tuple(start.compared("gradient norms") for start in starts[:judged])
         sides = zip(*(start.relative_norms() for start in starts), strict=True)
         layers = len(J.network.layers) // depth  # a block begins at every so many layers
@@ -146,53 +148,76 @@ def _by_depth(points: list[_Point], seeds: int) -> Table:
 
 @dataclass(frozen=True)
 class Fit:
-    """A curve with one parameter through the log10 ratios: the parameter, and the root mean square that is left."""
+    """A curve with one parameter through the log10 ratios.
+
+    `left`: root mean square of what remains; `worst`: the largest remainder in standard errors of its depth.
+    """
 
     name: str
     parameter: float
     left: float
+    worst: float
 
 
-def fits(depths: Floats, logs: Floats) -> tuple[Fit, ...]:
-    """10^y = e^(rate L), (1 + L)^power or a constant, by least squares; the first two are 1 without any block."""
+def fits(depths: Floats, logs: Floats, errors: Floats) -> tuple[Fit, ...]:
+    """10^y = e^(rate L), (1 + L)^power or a constant, by weighted least squares; the first two are 1 without any
+    block."""
     shapes = {"exponential": depths / np.log(10), "power": np.log10(1 + depths), "constant": np.ones_like(depths)}
     found = []
     for name, shape in shapes.items():
-        parameter = float(shape @ logs / (shape @ shape))
-        left = float(np.sqrt(((logs - parameter * shape) ** 2).mean()))
-        found.append(Fit(name, parameter, left))
+        weighted = shape / errors**2
+        parameter = float(weighted @ logs / (weighted @ shape))
+        left = logs - parameter * shape
+        found.append(Fit(name, parameter, float(np.sqrt((left**2).mean())), float(abs(left / errors).max())))
     return tuple(found)
 
 
-def described_by(found: tuple[Fit, ...], noise: float) -> str:
-    """The fits that leave about the noise; where none does, the nearest."""
-    within = [fit.name for fit in found if fit.left <= SLACK * noise]
-    if len(within) == len(found):
-        return "not told apart"
-    nearest = min(found, key=lambda fit: fit.left).name
-    return " or ".join(within) if within else f"none well, {nearest} best"
+def reach(chance: float, seeds: int, depths: int) -> float:
+    """Standard errors, each estimated from so many seeds, that some depth of a true curve exceeds with this chance."""
+    return float(stats.t.isf(chance / (2 * depths), seeds - 1))
+
+
+def described_by(found: tuple[Fit, ...], kept: float, excluded: float) -> str:
+    """The one curve that is kept, if all others are excluded."""
+    near = [fit.name for fit in found if fit.worst <= kept]
+    open_ = [fit.name for fit in found if fit.worst <= excluded]
+    if len(near) == len(open_) == 1:
+        return near[0]
+    return f"not decided: {', '.join(open_)}" if open_ else "none of the three"
+
+
+def shape_of(law: Floats, depths: Floats) -> str:
+    """The curve nearest to an argued law, given by its decimal logarithm; a law of 1 is a constant."""
+    if not law.any():
+        return "constant"
+    return min(fits(depths, law, np.ones_like(depths)), key=lambda fit: fit.left).name
 
 
 def _growth(of: dict[str, list[_Point]]) -> Table:
-    columns = ("network", "e-fold a block", "left", "power of 1 + L", "left", "constant", "left", "noise")
+    columns = ("network", "e-fold a block", "left", "power of 1 + L", "left", "constant", "left")
     rows = []
     for label, mine in of.items():
-        logs = np.array([p.ratio("measured")[0] for p in mine])
-        found = fits(np.array([float(p.depth) for p in mine]), logs)
-        noise = float(np.sqrt(np.mean([p.noise**2 for p in mine])))
-        exponential, power, constant = found
-        cells = (exponential.parameter, exponential.left, power.parameter, power.left)
-        level = 10**constant.parameter, constant.left
-        rows.append((label, *cells, *level, noise, described_by(found, noise), *_from(mine)))
+        depths = np.array([float(p.depth) for p in mine])
+        logs, errors = np.array([p.ratio("measured")[0] for p in mine]), np.array([p.noise for p in mine])
+        seeds, law = len(mine[0].measured), mine[0].family.law
+        exponential, power, constant = found = fits(depths, logs, errors)
+        cells = exponential.parameter, exponential.worst, power.parameter, power.worst
+        word = described_by(found, *(reach(chance, seeds, len(mine)) for chance in (KEPT, EXCLUDED)))
+        argued = "–" if law is None else shape_of(np.log10([law(p.depth) for p in mine]), depths)
+        rows.append((label, *cells, 10**constant.parameter, constant.worst, word, argued, *_from(mine)))
+    near, far = (reach(chance, seeds, len(depths)) for chance in (KEPT, EXCLUDED))
     caption = (
-        "Three curves with one parameter each, fitted to the logarithm of the measured ratio over all depths. Left: "
-        "root mean square of what each leaves, in decades; noise: root mean square of the standard errors, in decades. "
-        f"A curve describes the points if it leaves at most {SLACK:g} times the noise. The last two "
-        f"columns: the first depth at which the ratio is below {VANISHING:g}, above {EXPLODING:g}."
+        "Three curves with one parameter each, fitted to the logarithm of the measured ratio over all depths, every "
+        "depth weighted by its standard error and with seeds of its own. Left: the largest remainder, in standard "
+        f"errors. A true curve leaves more than {near:.1f} at some depth with a chance of at most {KEPT:.0%}, and more "
+        f"than {far:.1f} with {EXCLUDED:.1%} (Student's t with {seeds - 1} degrees of freedom, Bonferroni over the "
+        "depths): a curve describes the points if it leaves at most the former and the others more than the latter; "
+        "else nothing is decided, and the curves not excluded are named. Argued: the curve nearest to the wide limit "
+        f"of the table above. The last two columns: the first depth at which the ratio is below {VANISHING:g}, above "
+        f"{EXPLODING:g}."
     )
-    return Table(
-        "How the ratio grows", (*columns, "described by", "vanishes from", "explodes from"), tuple(rows), caption
-    )
+    head = (*columns, "described by", "argued for infinite width", "vanishes from", "explodes from")
+    return Table("How the ratio grows", head, tuple(rows), caption)
 
 
 def _from(mine: list[_Point]) -> tuple[str | int, str | int]:

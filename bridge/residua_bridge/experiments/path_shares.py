@@ -16,18 +16,47 @@ from residua_numeric import Measurement
 from residua_symbolic import Prediction, jacobian
 
 ROWS = 8
-SHOWN = 5e-3  # shares below half a percent are left out of the table by length
+SHOWN = 5e-3  # lengths of a share below half a percent are pooled before they are judged, and not shown
 RESOLUTION = 0.3  # four standard errors within 30 % tell lengths around L/2 from lengths that grow like log L
 QUANTITY = "share of each path length, extrapolated in width"
 
 
 @dataclass(frozen=True)
 class PathFamily:
-    """Networks by number of blocks and width; `odds` of taking the branch of block l, where an argument gives them."""
+    """Networks by number of blocks and width; `odds` of taking the branch of block l at infinite width.
+
+    None where no argument gives them, or where these widths are too small for their limit to show.
+    """
 
     label: str
     network: Callable[[int, int], Network]
     odds: Callable[[int], float] | None
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Lengths from `low` up to `high` one by one, and what lies below and above them, each in one."""
+
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, law: Floats) -> "Bins":
+        """By what a law, not a measurement, says is large enough to be seen."""
+        seen = np.flatnonzero(law > SHOWN)
+        return cls(int(seen.min()), int(seen.max()) + 1)
+
+    def pooled(self, shares: Floats) -> Floats:
+        """(..., lengths) to (..., bins)."""
+        below, above = shares[..., : self.low], shares[..., self.high :]
+        tails = [tail.sum(axis=-1, keepdims=True) if tail.shape[-1] else tail for tail in (below, above)]
+        return np.concatenate([tails[0], shares[..., self.low : self.high], tails[1]], axis=-1)
+
+    def words(self, lengths: int) -> list[str]:
+        """What is in each."""
+        below = [f"< {self.low}"] if self.low else []
+        above = [f"≥ {self.high}"] if self.high < lengths else []
+        return [*below, *map(str, range(self.low, self.high)), *above]
 
 
 def shares_of(odds: "list[float]") -> Floats:
@@ -58,8 +87,7 @@ class PathShares:
         points = []
         for family, width in settings.track(cases, self.title):
             first = width == self.widths[0]
-            derive = first or family.odds is None  # there the derivation stands in for the law
-            points.append(_Point.of(family, self.blocks, width, seeds, judged if first else 0, derive))
+            points.append(_Point.of(family, self.blocks, width, seeds, judged if first else 0, first))
         ladders = [Ladder(f, self.blocks, tuple(p for p in points if p.family is f)) for f in self.families]
         found = [text_of for ladder in ladders for text_of in ladder.judged()]
         section = Section(
@@ -75,17 +103,22 @@ class PathShares:
         columns = ("network", "length", "counted", "argued", "predicted", "measured", "s.e.", "width → ∞", "s.e.")
         rows: list[tuple[Cell, ...]] = []
         for ladder in ladders:
-            p, (limit, error) = ladder.points[0], ladder.extrapolated("measured")
-            (measured, spread), predicted = p.mean("measured"), p.mean("predicted")[0]
-            for k in np.flatnonzero(measured > SHOWN).tolist():
-                argued = "–" if ladder.argued is None else float(ladder.argued[k])
-                seen = (predicted[k], measured[k], spread[k], limit[k], error[k])
-                rows.append((p.family.label, k, float(ladder.counted[k]), argued, *map(float, seen)))
+            p, pooled = ladder.points[0], ladder.bins.pooled
+            counted, predicted = pooled(ladder.counted), pooled(p.predicted).mean(axis=0)
+            measured, spread = p.mean("measured", ladder.bins)
+            none: list[Cell] = ["–"] * len(counted)
+            argued = none if ladder.argued is None else pooled(ladder.argued).tolist()
+            limit, error = (none, none) if ladder.argued is None else (v.tolist() for v in ladder.extrapolated())
+            seen = (side.tolist() for side in (predicted, measured, spread))
+            cells = zip(ladder.bins.words(self.blocks + 1), counted.tolist(), argued, *seen, limit, error, strict=True)
+            rows.extend((p.family.label, *row) for row in cells)
         caption = (
             f"Share of each length in the squared gradient of {self.blocks} blocks. Counted: of all paths. Argued: "
             f"independent steps with the odds of the text. Predicted and measured: width {self.widths[0]}, mean over "
             f"{seeds} seeds of the share summed over {ROWS} inputs, with its standard error over seeds. The last two: "
-            f"extrapolated from widths {_listed(self.widths)}. Shown: lengths of a measured share above {SHOWN:g}."
+            f"extrapolated from widths {_listed(self.widths)}, where an argument says what to expect. Lengths whose "
+            f"argued share (where there is none: counted) is at most {SHOWN:g} are pooled on either side, before "
+            "anything is extrapolated or judged."
         )
         return Table("Share of each path length", columns, tuple(rows), caption)
 
@@ -95,23 +128,25 @@ class PathShares:
         caption = (
             "Mean path length, measured, with its standard error over seeds, beside that of counting every path alike "
             "and that of the argument. Off: half the sum of absolute differences of the shares, 0 for equal and 1 for "
-            "disjoint. Whole / parts: squared norm of the gradient over the sum of the squared norms of its parts by "
-            "length, geometric mean: 1 where the parts are orthogonal on average. ∞: linear in 1/width, by weighted "
-            "least squares."
+            "disjoint, after pooling as in the table above. Whole / parts: squared norm of the gradient over the sum "
+            "of the squared norms of its parts by length, geometric mean: 1 where the parts are orthogonal on average. "
+            "∞: linear in 1/width, by weighted least squares, where an argument says what to expect."
         )
         return Table("Path lengths against width", (*head, "whole / parts"), tuple(rows), caption)
 
     def _figure(self, ladder: "Ladder") -> Figure:
         p, lengths = ladder.points[0], tuple(float(k) for k in range(self.blocks + 1))
         (measured, spread), predicted = p.mean("measured"), p.mean("predicted")[0]
-        limit, error = ladder.extrapolated("measured")
         curves = [
             Curve(f"width {p.width}: predicted", "predicted", lengths, tuple(predicted.tolist())),
             Curve(f"width {p.width}: measured", "measured", lengths, tuple(measured.tolist()), tuple(spread.tolist())),
-            Curve("measured, extrapolated in width", "measured", lengths, tuple(limit.tolist()), tuple(error.tolist())),
             Curve("counted", "other", lengths, tuple(ladder.counted.tolist())),
         ]
         if ladder.argued is not None:
+            first = 1 if ladder.bins.low else 0  # behind the pooled lengths
+            shown = lengths[ladder.bins.low : ladder.bins.high]
+            limit, error = (tuple(v[first : first + len(shown)].tolist()) for v in ladder.extrapolated())
+            curves.append(Curve("measured, extrapolated in width", "measured", shown, limit, error))
             curves.append(Curve("argued", "other", lengths, tuple(ladder.argued.tolist())))
         number = self.families.index(ladder.family)
         caption = f"Share of each path length in the squared gradient of {self.blocks} blocks; bars: standard errors."
@@ -144,9 +179,9 @@ class _Point:
         predicted, measured = (np.array([_shares(g) for g in side]) for side in (derived, seen))
         return cls(family, width, predicted, measured, np.array(whole), found)
 
-    def mean(self, side: str) -> tuple[Floats, Floats]:
-        """Mean and standard error over seeds, by length."""
-        values = getattr(self, side)
+    def mean(self, side: str, bins: Bins | None = None) -> tuple[Floats, Floats]:
+        """Mean and standard error over seeds, by length or by bin."""
+        values = getattr(self, side) if bins is None else bins.pooled(getattr(self, side))
         return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
@@ -175,36 +210,43 @@ class Ladder:
         """Independent steps with the odds of the family."""
         return None if self.family.odds is None else shares_of([self.family.odds(l) for l in range(self.blocks)])
 
-    def extrapolated(self, side: str) -> tuple[Floats, Floats]:
-        """The shares on a line in 1 / width, at 0, and their standard errors."""
-        means, errors = (np.array(part) for part in zip(*(p.mean(side) for p in self.points), strict=True))
+    @property
+    def bins(self) -> Bins:
+        """Where shares are judged."""
+        return Bins.of(self.counted if self.argued is None else self.argued)
+
+    def extrapolated(self) -> tuple[Floats, Floats]:
+        """The pooled measured shares on a line in 1 / width, at 0, and their standard errors."""
+        means, errors = (np.array(v) for v in zip(*(p.mean("measured", self.bins) for p in self.points), strict=True))
         return at_zero(np.array([1 / p.width for p in self.points]), means, errors)
 
     def judged(self) -> list[tuple[VerdictText, tuple[Discrepancy, ...]]]:
-        """Prediction row by row; then the limit of width against the argument and against counting."""
+        """Prediction row by row; then, where a limit of width is argued, that limit against the argument and against
+        counting."""
         met = self.points[0].found
         texts = [(together(met, f"Path gradients: {self.family.label}", "agree"), met)]
-        known = self._prediction(self.extrapolated("predicted")[0] if self.argued is None else self.argued)
-        if self.argued is not None:
-            d = compare(known, self._measurement())
-            texts.append((as_text(d, f"Argued path lengths: {self.family.label}", "agree", _sampling(d)), (d,)))
+        if self.argued is None:
+            return texts
+        known = self._prediction(self.argued)
+        d = compare(known, self._measurement())
+        texts.append((as_text(d, f"Argued path lengths: {self.family.label}", "agree", _sampling(d)), (d,)))
         d = compare(self._prediction(self.counted), self._measurement(), exact=known)
-        alike = self.argued is not None and np.array_equal(self.argued, self.counted)
-        expected = "agree" if alike else "differ"
+        expected = "agree" if np.array_equal(self.argued, self.counted) else "differ"
         texts.append((as_text(d, f"Paths counted alike: {self.family.label}", expected, _sampling(d)), (d,)))
         return texts
 
     def _prediction(self, shares: Floats) -> Prediction:
         scope: dict[str, str | int] = {"blocks": self.blocks, "widths": _listed(tuple(p.width for p in self.points))}
         scope |= {"seeds": len(self.points[0].measured), "inputs each": ROWS, "resolution": f"{RESOLUTION:.0%}"}
-        return Prediction(QUANTITY, shares[None], np.zeros_like(shares)[None], scope, resolution=RESOLUTION)
+        values = self.bins.pooled(shares)[None]
+        return Prediction(QUANTITY, values, np.zeros_like(values), scope, resolution=RESOLUTION)
 
     def _measurement(self) -> Measurement:
-        limit, error = self.extrapolated("measured")
+        limit, error = self.extrapolated()
         return Measurement(QUANTITY, limit[None], "float64", error[None], {})
 
     def rows(self) -> list[tuple[Cell, ...]]:
-        """One for each width, and the limit."""
+        """One for each width, and the limit where one is argued."""
         lengths = np.arange(self.blocks + 1)
         known = [None if law is None else float(law @ lengths) for law in (self.counted, self.argued)]
         rows: list[tuple[Cell, ...]] = []
@@ -214,15 +256,18 @@ class Ladder:
             means.append(each.mean())
             errors.append(each.std(ddof=1) / np.sqrt(len(each)))
             whole = float(np.exp(np.log(p.whole).mean()))
-            rows.append(self._row(str(p.width), means[-1], errors[-1], known, p.mean("measured")[0], whole))
+            rows.append(self._row(str(p.width), means[-1], errors[-1], known, p.mean("measured", self.bins)[0], whole))
+        if self.argued is None:
+            return rows
         limit = at_zero(np.array([1 / p.width for p in self.points]), np.array(means), np.array(errors))
-        rows.append(self._row("∞", float(limit[0]), float(limit[1]), known, self.extrapolated("measured")[0], "–"))
+        rows.append(self._row("∞", float(limit[0]), float(limit[1]), known, self.extrapolated()[0], "–"))
         return rows
 
     def _row(
         self, width: str, mean: float, error: float, known: list[float | None], shares: Floats, whole: Cell
     ) -> tuple[Cell, ...]:
-        off = [None if law is None else float(abs(shares - law).sum() / 2) for law in (self.counted, self.argued)]
+        laws = [None if law is None else self.bins.pooled(law) for law in (self.counted, self.argued)]
+        off = [None if law is None else float(abs(shares - law).sum() / 2) for law in laws]
         cells = ["–" if value is None else value for value in (*known, *off)]
         return self.family.label, width, float(mean), float(error), *cells, whole
 

@@ -7,7 +7,7 @@ from math import pi, sqrt
 
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.error_ladder import Family
-from residua_bridge.experiments.gain_ladder import GainLadder, Skip
+from residua_bridge.experiments.gain_ladder import THE_SKIP, GainLadder, Skip
 from residua_bridge.experiments.gradient_growth import GradientGrowth
 from residua_bridge.experiments.path_shares import PathFamily, PathShares
 from residua_bridge.experiments.path_sum import PathSum
@@ -126,8 +126,20 @@ PATHS = (
 )
 
 PRE_NORM = partial(normed, relu_linear)
-KINDS = {2: "a skip alone", 3: "a branch scaled by 1/√L", 4: "a normalised branch (pre-norm)"}
-SKIPS = tuple(Skip(kind, every[0], every[k]) for k, kind in KINDS.items() for every in (LINEAR_LAST, RELU_LAST))
+ALONE = "a skip alone"
+ORDERS = (LINEAR_LAST, RELU_LAST)
+SKIPS = (
+    *(Skip(ALONE, every[0], every[2]) for every in ORDERS),
+    *(Skip("a skip around a normalised branch (pre-norm)", every[1], every[4]) for every in ORDERS),
+    *(
+        Skip("a skip and the factor 1/√L together, against neither", every[0], every[3], "the skip and the factor 1/√L")
+        for every in ORDERS
+    ),
+    *(
+        Skip("a skip and a normaliser together, against neither", every[0], every[4], "the skip and the normaliser")
+        for every in ORDERS
+    ),
+)
 
 Row = dict[str, Cell]
 
@@ -144,7 +156,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     agreed = sum(v.verdict == "agree" for v in exact)
     first = (
         f"The derived products are what torch computes: {agreed} of {len(exact)} verdicts on gradient norms, singular "
-        "values and path gradients say agree, within rounding."
+        "values and path gradients say agree, within rounding; on singular values that says nothing about those below the bar."
     )
     return (first, *_claim(sections), *_growth(sections), _spectra(sections), *_paths(sections))
 
@@ -158,16 +170,28 @@ def _rows(sections: Sequence[Section], title: str) -> list[Row]:
 def _claim(sections: Sequence[Section]) -> tuple[str, ...]:
     """003-084, 000-008 and 000-016, from the sentences and the table of the gain ladder."""
     rows = _rows(sections, "What the skip does")
-    answers = [text for s in sections for text in s.prose if text.startswith("Claim 003-084")]
-    rarer = sum(row["vanishing is"] == "rarer" for row in rows)
-    alone = [row for row in rows if row["kind of skip"] == KINDS[2]]
+    answers = [text for s in sections for text in s.prose if "laim 003-084" in text]
+    fair = [row for row in rows if row["differs in"] == THE_SKIP]
+    alone = [row for row in fair if row["kind of skip"] == ALONE]
     gone = [sum(row[f"{limit} with skip"] == "none" for row in alone) for limit in ("vanishes", "explodes")]
+    others = [
+        f"with {differs} at once it is rarer in {_rarer(row for row in rows if row['differs in'] == differs)}"
+        for differs in dict.fromkeys(str(row["differs in"]) for row in rows if row["differs in"] != THE_SKIP)
+    ]
     return (
         *answers,
-        f"Document 000: vanishing became rarer in {rarer} of {len(rows)} comparisons with a plain stack (000-016). Of the two "
+        f"Document 000: adding a skip to a plain stack, with the branch unchanged, made vanishing rarer in {_rarer(fair)} comparisons, "
+        f"and in {sum(row['vanishing is'] == 'absent' for row in fair)} there was none to begin with (000-016). "
+        f"{'; '.join(['Where more than the skip is added, both are tested together', *others])}. Of the two "
         f"problems that residual connections are said to solve (000-008), a skip alone left no gain at which gradients vanish in {gone[0]} of "
         f"{len(alone)} comparisons, and none at which they explode in {gone[1]} of {len(alone)}.",
     )
+
+
+def _rarer(rows: Iterable[Row]) -> str:
+    """In how many of them vanishing is."""
+    words = [row["vanishing is"] for row in rows]
+    return f"{words.count('rarer')} of {len(words)}"
 
 
 def _growth(sections: Sequence[Section]) -> tuple[str, ...]:
@@ -181,12 +205,27 @@ def _growth(sections: Sequence[Section]) -> tuple[str, ...]:
         if row[column] != "–"
     ]
     steady = [str(row["network"]) for row in rows if row["vanishes from"] == row["explodes from"] == "–"]
-    by_word = {word: [str(r["network"]) for r in rows if r["described by"] == word] for word in _words(rows)}
-    curves = "; ".join(f"{word}: {', '.join(names)}" for word, names in by_word.items())
+    decided = [row for row in rows if not str(row["described by"]).startswith("not decided")]
+    curves = "; ".join(
+        f"{word}: {', '.join(_beside(r) for r in decided if r['described by'] == word)}" for word in _words(decided)
+    )
+    others = [f"{r['network']} (left: {str(r['described by']).split(': ')[1]})" for r in rows if r not in decided]
     return (
         f"Under He's rule, up to {deepest} blocks: {'; '.join(limits) or 'no family passes a limit'}. Within both limits: "
         f"{', '.join(steady) or 'none'}.",
-        f"What describes the ratio against depth: {curves}.",
+        f"Of three curves, an exponential in depth, a power of it and a constant, these seeds and depths leave one or none for: {curves or 'for no family'}. "
+        f"Not decided by these seeds: {', '.join(others) or 'none'}.",
+    )
+
+
+def _beside(row: Row) -> str:
+    """A network, with what is argued for infinite width where width 32 shows something else."""
+    argued = row["argued for infinite width"]
+    alike = argued in ("–", row["described by"])
+    return (
+        str(row["network"])
+        if alike
+        else f"{row['network']} (unlike the law argued for infinite width, nearest to: {argued})"
     )
 
 
@@ -216,14 +255,24 @@ def _paths(sections: Sequence[Section]) -> tuple[str, ...]:
         f"(counted {float(row['counted']):.3g}, argued {_number(row['argued'])})"
         for row in limits
     )
+    known = {row["network"] for row in limits}
+    without = "".join(
+        f" For {label} these widths are too small for an extrapolation: {_along(row for row in rows if row['network'] == label)}, nothing said of the limit."
+        for label in dict.fromkeys(row["network"] for row in rows if row["network"] not in known)
+    )
     judged = {v.statement: v.verdict for section in sections for v in section.verdicts}
     argued = [verdict for statement, verdict in judged.items() if statement.startswith("Argued")]
     alike = [s.split(": ")[1] for s, v in judged.items() if s.startswith("Paths counted") and v == "agree"]
     return (
-        f"Mean path length of the gradient through {BLOCKS} blocks, extrapolated in width: {words}.",
-        f"The argued law of the path lengths agrees in {argued.count('agree')} of {len(argued)} families for which there is "
-        f"one; counting every path alike is right for: {', '.join(alike) or 'none'}.",
+        f"Mean path length of the gradient through {BLOCKS} blocks, extrapolated in width: {words or 'no family'}.{without}",
+        f"The argued law of the path lengths agrees, in its limit of width, in {argued.count('agree')} of {len(argued)} families for which that limit is "
+        f"within reach; counting every path alike is right for: {', '.join(alike) or 'none'}.",
     )
+
+
+def _along(rows: Iterable[Row]) -> str:
+    """What is measured at each width."""
+    return ", ".join(f"{float(r['mean length']):.3g} ± {float(r['s.e.']):.1g} at width {r['width']}" for r in rows)
 
 
 def _number(cell: Cell) -> str:
@@ -253,7 +302,7 @@ STUDY = Study(
     refuted_by=(
         "A measured gradient norm, singular value or path gradient that differs from the derived one by more than rounding "
         "refutes us; shares of path lengths that differ, extrapolated in width, from the argued ones by more than sampling "
-        "refute the argument. A gain at which gradients explode with a skip and do not without refutes the claim of 003."
+        "refute the argument. A gain at which gradients explode with a skip and do not without, the branch being the same, refutes the claim of 003."
     ),
     experiments=(
         Derivations(
@@ -315,9 +364,11 @@ STUDY = Study(
             "What the skip does to vanishing and to exploding",
             (
                 "He's rule is one variance; a trained network has others. The variance is multiplied by gains from 0.25 to 4, "
-                "and every network with a skip is set beside the plain one with the same branch. Adding 1 to a derivative can "
+                "and every network with a skip is set beside the plain one with the same branch, layer for layer; a pre-norm block therefore beside LN → branch without the skip. Adding 1 to a derivative can "
                 "make a small product larger. It cannot make a large one smaller: with mean-zero branches the squared norm is "
                 "multiplied by $1 + g$ a block, instead of g. What shrinks large products is the scale of the branch or its normaliser.",
+                "Behind a normaliser the variance of the weights hardly matters: layer l divides by what layer $l - 1$ multiplied, and one factor is left over at the output end. So a "
+                "plain normalised stack has the two problems, if at all, by its depth. The last two kinds in the table add something to the skip and are set beside a stack with neither; what they show is owed to both, and the claim is not judged by them.",
             ),
             SKIPS,
             gains=(0.25, 0.5, 1.0, 2.0, 4.0),
@@ -364,8 +415,9 @@ STUDY = Study(
                 "With the ReLU last, layer normalisation again helps the argument: behind it a tangent is orthogonal to $\\hat{x}$, so that "
                 "$W v$ is independent of which units are open; the mean of the branch is removed by the next normaliser and a variance of $1 - \\frac{1}{\\pi}$ "
                 "is left: $c_l = \\frac{1}{1 + (1 - 1/\\pi) l}$. Without normalisation both fail for the one direction that inputs and mean share: it dominates, and the parts of different length point the same way "
-                "(whole / parts in the table), unless n is far above $1.45^L$, some $1.5 \\cdot 10^5$ for 32 blocks. So for this family we have no law, and the extrapolation from the widths below is not its limit. Equalities such as “passes half” hold for infinite width only; so the measured shares are extrapolated in $\\frac{1}{n}$ "
-                "before they are set against the argument.",
+                "(whole / parts in the table), unless n is far above $1.45^L$, some $1.5 \\cdot 10^5$ for 32 blocks. The limit of infinite width at this depth is then still the count, odds 1, but the widths below are nowhere near it, and a line in $\\frac{1}{n}$ "
+                "through them would not lead to it: for this family the tables give what is measured at each width, no extrapolation and no verdict on a limit. Equalities such as “passes half” hold for infinite width only; so the measured shares are extrapolated in $\\frac{1}{n}$ "
+                "before they are set against the argument. Only lengths that carry something are judged one by one, the two tails as one entry each: a line in $\\frac{1}{n}$ through shares of $10^{-12}$ means nothing.",
             ),
             PATHS,
             BLOCKS,
