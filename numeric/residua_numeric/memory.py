@@ -1,6 +1,6 @@
 """The state of a training one step back, so that a step that leads nowhere can be undone."""
 
-from collections import defaultdict
+import math
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ class Memory:
     def __init__(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         self.parameters, self.buffers, self.optimiser = list(model.parameters()), list(model.buffers()), optimiser
         self.values = [parameter.detach().clone() for parameter in self.parameters]
-        self.kept: dict[Tensor, dict[str, Tensor]] = defaultdict(dict)
+        self.kept: dict[Tensor, dict[str, Tensor]] = {}
         self.note()
         self.keep()
 
@@ -27,15 +27,13 @@ class Memory:
     def keep(self) -> None:
         """Call before the optimiser's step: this is the state to go back to."""
         self.entered = self.noted
-        for copy, value in zip(self.values, self.parameters, strict=True):
-            copy.copy_(value.detach())
+        pairs: list[tuple[Tensor, Tensor]] = list(zip(self.values, self.parameters, strict=True))
         for parameter, tensors in self.optimiser.state.items():
-            copies = self.kept[parameter]
-            for name, tensor in tensors.items():
-                if name in copies:
-                    copies[name].copy_(tensor)
-                else:
-                    copies[name] = tensor.clone()
+            if parameter not in self.kept:
+                self.kept[parameter] = {name: tensor.clone() for name, tensor in tensors.items()}
+            pairs += [(self.kept[parameter][name], tensor) for name, tensor in tensors.items()]
+        with torch.no_grad():
+            torch._foreach_copy_([copy for copy, _ in pairs], [tensor for _, tensor in pairs])
 
     def restore(self) -> None:
         """Go back to the state kept last."""
@@ -50,4 +48,7 @@ class Memory:
 
     def finite(self) -> bool:
         """Whether parameters and buffers are finite now."""
-        return all(bool(tensor.isfinite().all()) for tensor in [*self.parameters, *self.buffers])
+        tensors = [*self.parameters, *self.buffers]
+        with torch.no_grad():
+            norm = torch.nn.utils.get_total_norm([t for t in tensors if t.is_floating_point()])
+        return math.isfinite(norm) or all(bool(tensor.isfinite().all()) for tensor in tensors)  # a norm may overflow

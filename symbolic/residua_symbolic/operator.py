@@ -1,12 +1,11 @@
 """A layer's Jacobian as a structured operator, read off the normal form: never a dense matrix for what is diagonal
 or of low rank."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import sympy as sp
 
 from residua_symbolic.domains.tangents import BATCH, FEATURE, Axis, Tangent, i, j, labels
@@ -77,34 +76,57 @@ class Operator:
 
     def at(self, values: Mapping[str, Any], domain: Any) -> "AtPoint":
         """The operator over arrays of a domain's numbers, at the values of one forward pass."""
-        rows = []
-        for tied, left, matrix, right in self._compiled:
-            weight = None if matrix is None else values[matrix]
-            rows.append(_Row(tied, _over_vectors(left, values, domain), weight, _over_vectors(right, values, domain)))
-        return AtPoint(tuple(rows), -1 if self.axis is FEATURE else 0)
+        front, parts = self._compiled
+        rows = tuple(part.at(values, domain) for part in parts)
+        return AtPoint(_array(front, values, domain), rows, -1 if self.axis is FEATURE else 0)
 
     @cached_property
-    def _compiled(self) -> "tuple[tuple[bool, Evaluated | None, str | None, Evaluated | None], ...]":
-        """The terms to be evaluated over the features; None for 1.
+    def _compiled(self) -> tuple[Evaluated | None, tuple["_Part", ...]]:
+        """What the left sides of all terms have in common, and the terms without it, as functions of the values.
 
-        xhat[b, i] is read as xhat[i]: rows are the first axis of every array, whether a layer couples them or not.
+        They say xhat[i] for xhat[b, i]: rows are the first axis of every array, whether they are coupled or not.
         """
-        right_mark = j if self.axis is FEATURE else i
-
-        def over(e: sp.Expr, mark: sp.Symbol) -> Evaluated | None:
-            return None if e == 1 else compiled(_plain(e), (mark,))
-
-        return tuple(
-            (t.tied, over(t.left, i), None if t.matrix is None else t.matrix.base.label.name, over(t.right, right_mark))
-            for t in self.terms
-        )
+        mark = j if self.axis is FEATURE else i
+        terms = [Term(t.tied, _plain(t.left), t.matrix, _plain(t.right)) for t in self.terms]
+        front = _common([t.left for t in terms])
+        return _function(front, i), tuple(_part(t, t.left / front, mark) for t in terms)
 
 
-def _over_vectors(e: Evaluated | None, values: Mapping[str, Any], domain: Any) -> Any:
+def _common(products: Sequence[sp.Expr]) -> sp.Expr:
+    """The powers that all of them have."""
+    first, *others = (e.as_powers_dict() for e in products)
+    return sp.Mul(*(base**e for base, e in first.items() if all(o.get(base) == e for o in others)))
+
+
+class _Part(NamedTuple):
+    """A term as functions of the values; `scale` carries no label, None stands for 1."""
+
+    tied: bool
+    scale: Evaluated | None
+    left: Evaluated | None
+    matrix: str | None
+    right: Evaluated | None
+
+    def at(self, values: Mapping[str, Any], domain: Any) -> "_Row":
+        scale, left, right = (_array(f, values, domain) for f in (self.scale, self.left, self.right))
+        return _Row(self.tied, scale, left, None if self.matrix is None else values[self.matrix], right)
+
+
+def _part(term: Term, left: sp.Expr, mark: sp.Symbol) -> _Part:
+    scale, vector = left.as_independent(sp.Indexed, as_Add=False)
+    matrix = None if term.matrix is None else term.matrix.base.label.name
+    return _Part(term.tied, _function(scale, i), _function(vector, i), matrix, _function(term.right, mark))
+
+
+def _function(e: sp.Expr, mark: sp.Symbol) -> Evaluated | None:
+    return None if e == 1 else compiled(e, (mark,))
+
+
+def _array(f: Evaluated | None, values: Mapping[str, Any], domain: Any) -> Any:
     """The array over the features, with an axis for the vectors between rows and features; None for 1."""
-    if e is None:
+    if f is None:
         return None
-    value = e(values, domain)
+    value = f(values, domain)
     return value[..., None, :] if getattr(value, "ndim", 0) > 1 else value
 
 
@@ -114,9 +136,9 @@ def _plain(e: sp.Expr) -> sp.Expr:
     return e.xreplace(found)
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     tied: bool
+    scale: Any
     left: Any
     matrix: Any
     right: Any
@@ -124,8 +146,10 @@ class _Row:
 
 @dataclass(frozen=True)
 class AtPoint:
-    """J at the points of a batch. Vectors have the shape (rows, vectors, features); `axis` is the one coupled."""
+    """J at the points of a batch, `front` times the sum of the rows. Vectors have the shape (rows, vectors, features);
+    `axis` is the one coupled."""
 
+    front: Any
     rows: tuple[_Row, ...]
     axis: int = -1
 
@@ -136,35 +160,24 @@ class AtPoint:
 
     def apply(self, v: Any) -> Any:
         """J v; (rows, vectors, inputs) -> (rows, vectors, outputs)."""
-        return _total(_scaled(row.left, self._inner(row, row.right, v)) for row in self.rows)
+        return _scaled(self.front, _total([self._term(row, row.left, row.right, v) for row in self.rows]))
 
     def transpose(self, u: Any) -> Any:
         """Jᵀ u; (rows, vectors, outputs) -> (rows, vectors, inputs)."""
-        return _total(_scaled(row.right, self._inner(row, row.left, u, transposed=True)) for row in self.rows)
+        u = _scaled(self.front, u)
+        return _total([self._term(row, row.right, row.left, u, transposed=True) for row in self.rows])
 
-    def _inner(self, row: _Row, factor: Any, v: Any, transposed: bool = False) -> Any:
-        """What a term does to factor · v between its two factors."""
-        if not row.tied and row.matrix is None:
-            return _dot(factor, v, self.axis)
-        v = _scaled(factor, v)
+    def _term(self, row: _Row, outer: Any, inner: Any, v: Any, transposed: bool = False) -> Any:
+        """scale · outer · (inner v, summed over the coupled axis; by the matrix if there is one)."""
         if row.tied:
-            return v
+            return _scaled(row.scale, _scaled(outer, _scaled(inner, v)))
+        if row.matrix is None:
+            return _scaled(outer, _scaled(row.scale, _summed(inner, v, self.axis)))
         matrix = row.matrix if transposed else row.matrix.swapaxes(-1, -2)
-        if matrix.ndim > 2:  # one for every row
-            return v @ matrix
-        rows, vectors, features = v.shape
-        return (v.reshape(rows * vectors, features) @ matrix).reshape(rows, vectors, -1)  # one product, not one a row
+        return _scaled(row.scale, _scaled(outer, _product(_scaled(inner, v), matrix)))
 
 
-def _dot(factor: Any, v: Any, axis: int) -> Any:
-    """Σ factor · v along an axis, which stays with length 1; float64 without an array for the product."""
-    plain = isinstance(factor, np.ndarray) and isinstance(v, np.ndarray) and v.dtype == np.float64
-    if plain and axis == -1 and factor.shape[-1] == v.shape[-1]:
-        return np.vecdot(factor, v)[..., None]
-    return _scaled(factor, v).sum(axis=axis, keepdims=True)
-
-
-def _total(parts: Any) -> Any:
+def _total(parts: Sequence[Any]) -> Any:
     first, *rest = parts
     for part in rest:
         first = first + part
@@ -173,6 +186,21 @@ def _total(parts: Any) -> Any:
 
 def _scaled(factor: Any, v: Any) -> Any:
     return v if factor is None else factor * v
+
+
+def _summed(factor: Any, v: Any, axis: int) -> Any:
+    """Σ factor · v over an axis, which stays with length 1."""
+    if factor is None or axis == 0:
+        return _scaled(factor, v).sum(axis=axis, keepdims=True)
+    return v @ factor.swapaxes(-1, -2)
+
+
+def _product(v: Any, matrix: Any) -> Any:
+    """v @ matrix: one product for all rows, unless each has a matrix of its own."""
+    if matrix.ndim > 2:
+        return v @ matrix
+    rows, vectors, features = v.shape
+    return (v.reshape(rows * vectors, features) @ matrix).reshape(rows, vectors, -1)
 
 
 def read_off(tangent: Tangent) -> Operator:

@@ -64,10 +64,15 @@ def _checked(value: Any, where: str, shape: tuple[int, ...]) -> Floats:
         raise WeightsError(f"{where} expects dtype float64, got {value.dtype}")
     if value.shape != shape:
         raise WeightsError(f"{where} expects the shape {shape}, got {value.shape}")
-    if not np.isfinite(value).all():
+    if not _finite(value):
         at = tuple(int(p) for p in np.argwhere(~np.isfinite(value))[0])
         raise WeightsError(f"{where} expects finite values, got {value[at]} at {at}")
     return value
+
+
+def _finite(value: Floats) -> bool:
+    """Whether every entry is finite. One product, which is fast, tells unless it overflows."""
+    return math.isfinite(np.vdot(value, value)) or bool(np.isfinite(value).all())
 
 
 def _more(names: list[str]) -> str:
