@@ -11,9 +11,11 @@ from residua_network.kinds.linear import Linear
 from residua_network.kinds.residual import Residual
 from residua_network.kinds.rmsnorm import RMSNorm
 from residua_network.layer import Layer, Parameter
+from residua_network.program import ARITY, Operation, Program
 
 __all__ = [
     "ACTIVATIONS",
+    "ARITY",
     "STATISTICS",
     "Activation",
     "BatchNorm",
@@ -23,7 +25,9 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "Network",
+    "Operation",
     "Parameter",
+    "Program",
     "RMSNorm",
     "ResiduaError",
     "Residual",
