@@ -49,6 +49,11 @@ def _positive(z: Any) -> bool:
     raise ArithmeticError(f"the sign of {constant} is not certain: the point lies on the kink")
 
 
+def _sign(z: Any) -> int:
+    """1, −1, or 0 at 0 itself; a ball around 0 is refused."""
+    return 1 if _positive(z) else -1 if _positive(-z) else 0
+
+
 # By definition from exp, log, erf and sin, so that nothing here is taken from functions.py.
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "identity": lambda z: z,
@@ -66,7 +71,15 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "exp": lambda z: z.exp(),
     "erf": lambda z: z.erf(),
     "sqrt": lambda z: z.sqrt(),
+    "log": lambda z: z.log(),
+    "tan": lambda z: z.tan(),
+    "sinh": lambda z: (z.exp() - (-z).exp()) / 2,
+    "cosh": lambda z: (z.exp() + (-z).exp()) / 2,
+    "atan": lambda z: z.atan(),
+    "abs": lambda z: z if _positive(z) else -z,
+    "sign": lambda z: z * 0 + _sign(z),
     "pi": lambda _: flint.arb.pi(),
+    "e": lambda _: flint.arb.const_e(),
 }
 
 
@@ -85,8 +98,13 @@ class BallDomain(Named):
         return value
 
     def number(self, value: Any) -> Any:
-        """A float or an int at its exact value."""
-        return flint.arb(value)
+        """A float or an int at its exact value; a fraction as a ball around it."""
+        p, q = value.as_integer_ratio()
+        return flint.arb(p) / q if q != 1 else flint.arb(p)
+
+    def power(self, x: Any, exponent: Any) -> Any:
+        """x ** exponent, of a ball or a series."""
+        return x**exponent
 
     def sqrt(self, x: Array) -> Array:
         """Square root, entry by entry."""

@@ -1,6 +1,7 @@
 """float64 arrays: the domain of fast evaluation."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +41,30 @@ FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
     "sqrt": np.sqrt,
     "pi": lambda _: np.asarray(np.pi),
 }
+# of expressions only: no layer kind uses them
+OTHERS: dict[str, Callable[[Floats], Floats]] = {
+    "log": np.log,
+    "tan": np.tan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "atan": np.arctan,
+    "abs": np.abs,
+    "sign": np.sign,
+    "e": lambda _: np.asarray(np.e),
+}
 
 
 class FloatDomain(Named):
     """Forward maps over float64 arrays of shape (batch, features)."""
+
+    def number(self, value: Any) -> Any:
+        """A float as it is, a fraction as the nearest one."""
+        return value if isinstance(value, float | int) else float(value)
+
+    def power(self, x: Floats, exponent: Any) -> Floats:
+        """x ** exponent, NaN for a negative base."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.power(x, exponent))
 
     def sqrt(self, x: Floats) -> Floats:
         """Square root; of a negative number NaN, as the later checks expect."""
@@ -52,4 +73,4 @@ class FloatDomain(Named):
 
     def function(self, name: str, x: Floats) -> Floats:
         """An elementary function by name."""
-        return FUNCTIONS[name](x)
+        return (FUNCTIONS.get(name) or OTHERS[name])(x)
