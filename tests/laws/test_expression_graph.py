@@ -1,4 +1,4 @@
-"""Layers of every kind, and networks of them, as an expression graph: its value and its Jacobian are those of the structured route."""
+"""Layers of every kind, and networks of them, as graphs: value and Jacobian are those of the structured route."""
 
 from typing import Any
 
