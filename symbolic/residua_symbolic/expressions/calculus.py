@@ -82,20 +82,33 @@ def tangents(outputs: Sequence[Node], seeds: dict[Node, Node]) -> tuple[Node, ..
     """Forward mode: the derivatives of the outputs where each seeded node moves at the rate of its seed."""
     if not outputs:
         return ()
-    zero = outputs[0].graph.zero
-    rate = {node.index: seed for node, seed in seeds.items()}
+    g = outputs[0].graph
+    rate: dict[Node, Node | None] = dict(seeds)  # without an entry, a node does not move
     for node in below(outputs):
-        if node.index in rate or not node.arguments:
-            continue
-        moving = [a.index in rate for a in node.arguments]
-        if True in moving:
-            total = zero
-            for a, partial, moves in zip(node.arguments, partials(node, moving), moving, strict=True):
-                if moves:
-                    total = total + partial * rate[a.index]
-            if total is not zero:
-                rate[node.index] = total
-    return tuple(rate.get(output.index, zero) for output in outputs)
+        if node.arguments and node not in rate:
+            rates = [rate.get(a) for a in node.arguments]
+            if any(rates):
+                rate[node] = _pushed(g, node, rates)
+    return tuple(rate.get(output) or g.zero for output in outputs)
+
+
+def _pushed(g: Graph, node: Node, rates: Sequence[Node | None]) -> Node | None:
+    """The rate of a node from those of its arguments, None for none."""
+    total = None
+    if node.function == "sub":
+        da, db = rates
+        total = da if db is None else g.sub(da or g.zero, db)
+    elif node.function == "mul" and len(rates) == 2:
+        (a, b), (da, db) = node.arguments, rates
+        if da:
+            total = g.add_product(None, b, da)
+        if db:
+            total = g.add_product(total, a, db)
+    else:
+        for partial, dz in zip(partials(node, [dz is not None for dz in rates]), rates, strict=True):
+            if dz:
+                total = g.add_product(total, partial, dz)
+    return None if total is g.zero else total
 
 
 def gradient(y: Node, inputs: Sequence[Node]) -> tuple[Node, ...]:
@@ -107,26 +120,24 @@ def adjoints(outputs: Sequence[Node], seeds: Sequence[Node], inputs: Sequence[No
     """Reverse mode: Σ_k seed_k ∂output_k/∂input, for every input."""
     if not outputs:
         return ()
-    zero = outputs[0].graph.zero
-    order = below(outputs)
-    moving = {x.index for x in inputs}
-    for node in order:
-        if not moving.isdisjoint([a.index for a in node.arguments]):
-            moving.add(node.index)
-    collected: dict[int, Node] = {}
+    g = outputs[0].graph
+    moving = set(inputs)
+    active = []  # the nodes between inputs and outputs
+    for node in below(outputs):
+        if not moving.isdisjoint(node.arguments):
+            moving.add(node)
+            active.append(node)
+    collected: dict[Node, Node] = {}
     for output, seed in zip(outputs, seeds, strict=True):
-        collected[output.index] = collected.get(output.index, zero) + seed
-    for node in reversed(order):
-        adjoint = collected.get(node.index, zero)
-        if adjoint is zero or node.index not in moving or not node.arguments:
-            continue
-        wanted = [a.index in moving for a in node.arguments]
-        if True not in wanted:
-            continue
-        for a, partial, useful in zip(node.arguments, partials(node, wanted), wanted, strict=True):
-            if useful:
-                collected[a.index] = collected.get(a.index, zero) + adjoint * partial
-    return tuple(collected.get(x.index, zero) for x in inputs)
+        collected[output] = collected[output] + seed if output in collected else seed
+    for node in reversed(active):
+        adjoint = collected.get(node)
+        if adjoint and adjoint is not g.zero:
+            wanted = [a in moving for a in node.arguments]
+            for a, partial, useful in zip(node.arguments, partials(node, wanted), wanted, strict=True):
+                if useful:
+                    collected[a] = g.add_product(collected.get(a), adjoint, partial)
+    return tuple(collected.get(x, g.zero) for x in inputs)
 
 
 def jacobian(outputs: Sequence[Node], inputs: Sequence[Node]) -> tuple[tuple[Node, ...], ...]:

@@ -6,6 +6,7 @@ which everything can be computed, and no walk needs recursion.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import flint
@@ -14,6 +15,9 @@ import numpy as np
 from residua_network import ARITY, ResiduaError
 
 NUMBER, VARIABLE = "number", "variable"
+SYMMETRIC = frozenset(("add", "mul"))  # the order of their arguments is of no account
+PLAIN = frozenset((NUMBER, "neg"))  # arguments of these functions may simplify a sum or product; others never do
+INDEX = attrgetter("index")
 
 
 class GraphError(ResiduaError):
@@ -76,25 +80,29 @@ class Graph:
     """
 
     def __init__(self) -> None:
-        self._nodes: dict[Any, Node] = {}
+        self._made: dict[str, dict[Any, Node]] = {function: {} for function in (NUMBER, VARIABLE, *ARITY)}
+        self._size = 0
         self.zero = self.number(0)
         self.one = self.number(1)
         self.minus_one = self.number(-1)
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return self._size
 
     def number(self, value: Any) -> Node:
         """An exact number; a float is taken at its exact value. Raises GraphError for what is not finite."""
+        numbers = self._made[NUMBER]
+        if value.__class__ is int and value in numbers:
+            return numbers[value]  # fmpq and int have one hash
         try:
             exact = value if isinstance(value, flint.fmpq) else flint.fmpq(*value.as_integer_ratio())
         except (AttributeError, OverflowError, ValueError):
             raise GraphError(f"expected a finite exact number, got {value!r:.40}") from None
-        return self._node((NUMBER, exact), NUMBER, (), exact)
+        return numbers.get(exact) or self._new(NUMBER, exact, (), exact)
 
     def variable(self, name: str) -> Node:
         """The variable of this name."""
-        return self._node((VARIABLE, name), VARIABLE, (), name)
+        return self._made[VARIABLE].get(name) or self._new(VARIABLE, name, (), name)
 
     def node(self, value: Any) -> Node:
         """A node of this graph as it is, or a number. Raises GraphError for a node of another graph."""
@@ -106,55 +114,56 @@ class Graph:
 
     def apply(self, function: str, *arguments: Node) -> Node:
         """`function` of the arguments, nothing simplified; sums and products take two or more arguments."""
-        key: Any
-        if function in ("add", "mul"):
-            indices = [a.index for a in arguments]
-            indices.sort()
-            key = (function, *indices)
-        else:
-            key = (function, *[a.index for a in arguments])
-        found = self._nodes.get(key)
-        if found is None:
-            arity = ARITY.get(function)
-            many = function in ("add", "mul") and len(arguments) >= 2
-            if arity is None or not (many or len(arguments) == arity):
-                raise GraphError(f"expected a function of {len(arguments)} arguments, got {function!r}")
-            found = self._nodes[key] = Node(self, len(self._nodes), function, arguments)
-        return found
+        symmetric = function in SYMMETRIC
+        if len(arguments) != ARITY.get(function) and not (symmetric and len(arguments) > 2):
+            raise GraphError(f"expected a function of {len(arguments)} arguments, got {function!r}")
+        key = tuple(sorted(arguments, key=INDEX)) if symmetric else arguments
+        return self._made[function].get(key) or self._new(function, key, arguments)
 
-    def _node(self, key: Any, function: str, arguments: tuple[Node, ...], value: Any) -> Node:
-        found = self._nodes.get(key)
-        if found is None:
-            found = self._nodes[key] = Node(self, len(self._nodes), function, arguments, value)
-        return found
+    def _one(self, function: str, a: Node) -> Node:
+        """`apply` to one argument, unchecked."""
+        return self._made[function].get((a,)) or self._new(function, (a,), (a,))
+
+    def _two(self, function: str, a: Node, b: Node) -> Node:
+        """`apply` to two arguments, unchecked."""
+        key = (b, a) if b.index < a.index and function in SYMMETRIC else (a, b)
+        return self._made[function].get(key) or self._new(function, key, (a, b))
+
+    def _new(self, function: str, key: Any, arguments: tuple[Node, ...], value: Any = None) -> Node:
+        index = self._size
+        self._size = index + 1
+        made = self._made[function][key] = Node(self, index, function, arguments, value)
+        return made
 
     def add(self, a: Node, b: Node) -> Node:
         """a + b."""
-        if a is self.zero:
-            return b
-        if b is self.zero:
-            return a
-        if a.function == NUMBER and b.function == NUMBER:
-            return self.number(a.value + b.value)
-        if b.function == "neg":
-            return self.sub(a, b.arguments[0])
-        if a.function == "neg":
-            return self.sub(b, a.arguments[0])
-        return self.apply("add", a, b)
+        if a.function in PLAIN or b.function in PLAIN:
+            if a is self.zero:
+                return b
+            if b is self.zero:
+                return a
+            if a.function == NUMBER and b.function == NUMBER:
+                return self.number(a.value + b.value)
+            if b.function == "neg":
+                return self.sub(a, b.arguments[0])
+            if a.function == "neg":
+                return self.sub(b, a.arguments[0])
+        return self._two("add", a, b)
 
     def sub(self, a: Node, b: Node) -> Node:
         """a − b."""
-        if b is self.zero:
-            return a
-        if a is self.zero:
-            return self.neg(b)
         if a is b:
             return self.zero
-        if a.function == NUMBER and b.function == NUMBER:
-            return self.number(a.value - b.value)
-        if b.function == "neg":
-            return self.add(a, b.arguments[0])
-        return self.apply("sub", a, b)
+        if a.function in PLAIN or b.function in PLAIN:
+            if b is self.zero:
+                return a
+            if a is self.zero:
+                return self.neg(b)
+            if a.function == NUMBER and b.function == NUMBER:
+                return self.number(a.value - b.value)
+            if b.function == "neg":
+                return self.add(a, b.arguments[0])
+        return self._two("sub", a, b)
 
     def neg(self, a: Node) -> Node:
         """−a."""
@@ -164,27 +173,42 @@ class Graph:
             return a.arguments[0]
         if a.function == "sub":
             return self.sub(a.arguments[1], a.arguments[0])
-        return self.apply("neg", a)
+        return self._one("neg", a)
 
     def mul(self, a: Node, b: Node) -> Node:
         """a b."""
-        if a is self.one:
-            return b
-        if b is self.one:
-            return a
-        if a is self.zero or b is self.zero:
-            return self.zero
-        if a is self.minus_one:
-            return self.neg(b)
-        if b is self.minus_one:
-            return self.neg(a)
-        if a.function == NUMBER and b.function == NUMBER:
-            return self.number(a.value * b.value)
+        if a.function in PLAIN or b.function in PLAIN:
+            if a is self.one:
+                return b
+            if b is self.one:
+                return a
+            if a is self.zero or b is self.zero:
+                return self.zero
+            if a is self.minus_one:
+                return self.neg(b)
+            if b is self.minus_one:
+                return self.neg(a)
+            if a.function == NUMBER and b.function == NUMBER:
+                return self.number(a.value * b.value)
+            if a.function == "neg":
+                return self.neg(self.mul(a.arguments[0], b))
+            if b.function == "neg":
+                return self.neg(self.mul(a, b.arguments[0]))
+        return self._two("mul", a, b)
+
+    def add_product(self, total: Node | None, a: Node, b: Node) -> Node:
+        """total + a b, or a b alone; a sign is taken into the sum, and never made a node of its own."""
+        minus = False
         if a.function == "neg":
-            return self.neg(self.mul(a.arguments[0], b))
+            a, minus = a.arguments[0], True
         if b.function == "neg":
-            return self.neg(self.mul(a, b.arguments[0]))
-        return self.apply("mul", a, b)
+            b, minus = b.arguments[0], not minus
+        elif b is self.minus_one:
+            b, minus = self.one, not minus
+        product = self.mul(a, b)
+        if total is None:
+            return self.neg(product) if minus else product
+        return self.sub(total, product) if minus else self.add(total, product)
 
     def div(self, a: Node, b: Node) -> Node:
         """a / b. Raises GraphError for b = 0."""
@@ -222,21 +246,15 @@ LARGEST_POWER = 64  # of a number that is folded; beyond it the digits would tak
 
 def below(outputs: Iterable[Node]) -> list[Node]:
     """Every node that the outputs depend on, themselves included, arguments first; linear in their number."""
-    seen: set[int] = set()
-    found: list[Node] = []
-    stack = list(outputs)
-    while stack:
-        node = stack.pop()
-        if node.index not in seen:
-            seen.add(node.index)
-            found.append(node)
-            stack.extend(node.arguments)
-    found.sort(key=_index)
+    found = list(dict.fromkeys(outputs))
+    seen = set(found)
+    for node in found:  # grows on the way
+        for a in node.arguments:
+            if a not in seen:
+                seen.add(a)
+                found.append(a)
+    found.sort(key=INDEX)
     return found
-
-
-def _index(node: Node) -> int:
-    return node.index
 
 
 def variables(outputs: Iterable[Node]) -> list[str]:
