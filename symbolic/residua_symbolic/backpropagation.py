@@ -62,8 +62,8 @@ def delta_recursion() -> Derivation:
 
 def last_layer() -> Derivation:
     """δ_i = φ'(z_i) ∂C/∂a_i at the outputs, where the recursion begins: Nielsen (BP1)."""
-    by = "nets of " + _named(NETS) + " units in exact fractions: the derivative by the bias of every output"
-    proof = Proof(by, lambda right: all(_net(widths).holds(len(widths) - 2, right, "b") for widths in NETS))
+    by = "nets of " + listed(NETS) + " units in exact fractions: the derivative by the bias of every output"
+    proof = Proof(by, lambda right: all(net_of(widths).holds(len(widths) - 2, right, "b") for widths in NETS))
     steps = (
         Step("derivative of the cost", Slope(C, a[i]), c[i], "definition: C is any function of the outputs a"),
         Step("error of an output", d[i], OUTPUTS, "chain rule, one intermediate variable", (proof,)),
@@ -101,7 +101,7 @@ def _of_value(value: sp.Indexed, variable: sp.Indexed, right: sp.Expr, reason: s
 
     def at_sizes(printed: sp.Expr) -> bool:
         for sizes in SIZES:
-            layer = _layer(sizes, _level(variable))
+            layer = layer_of(sizes, _level(variable))
             names = layer.names[_name(variable)]
             true = np.array([layer.domain.derivatives(e, names) for e in layer.values[_name(value)]], dtype=object)
             marks = (*value.indices, *variable.indices)
@@ -120,7 +120,7 @@ def _of_cost(variable: sp.Indexed, right: sp.Expr, reason: str, *more: Proof) ->
 
     def at_sizes(printed: sp.Expr) -> bool:
         for sizes in SIZES:
-            layer = _layer(sizes, _level(variable))
+            layer = layer_of(sizes, _level(variable))
             true = layer.domain.derivatives(layer.cost, layer.names[_name(variable)])
             if not layer.domain.agree(true, evaluate(printed, layer.values, variable.indices, layer.domain)):
                 return False
@@ -138,12 +138,13 @@ def _of_cost(variable: sp.Indexed, right: sp.Expr, reason: str, *more: Proof) ->
 
 def _both(at_sizes: Callable[[Any], bool], every_size: Callable[[Any], bool]) -> tuple[Proof, Proof]:
     return (
-        Proof(f"(q, n, m) in {_named(SIZES)}, in exact fractions, by implicit differentiation", at_sizes),
+        Proof(f"(q, n, m) in {listed(SIZES)}, in exact fractions, by implicit differentiation", at_sizes),
         Proof("all sizes: SymPy's derivative of the whole expression, sums over Kronecker deltas reduced", every_size),
     )
 
 
-def _named(shapes: Sequence[tuple[int, ...]]) -> str:
+def listed(shapes: Sequence[tuple[int, ...]]) -> str:
+    """Sizes as a proof names them."""
     return ", ".join("-".join(map(str, shape)) for shape in shapes)
 
 
@@ -174,7 +175,7 @@ def _equal(left: sp.Expr, right: sp.Expr) -> bool:
 
 
 @dataclass(frozen=True)
-class _Layer:
+class LayerValues:
     """A layer and what comes after it over exact fractions, with the names of what is free."""
 
     domain: UnknownDomain
@@ -184,24 +185,27 @@ class _Layer:
 
 
 @cache
-def _layer(sizes: tuple[int, int, int], level: str) -> _Layer:
+def layer_of(sizes: tuple[int, int, int], level: str, constant_slopes: bool = False) -> LayerValues:
+    """The layer with these sizes (q, n, m), free from `level` on: a, z, or x with the parameters."""
     inputs, units, following = sizes
     shapes = {"Wprime": (following, units), "bprime": (following,)}
     shapes |= {"x": {"W": (units, inputs), "b": (units,), "x": (inputs,)}, "z": {"z": (units,)}, "a": {"a": (units,)}}[
         level
     ]
     names = {letter: names_of(letter, shape) for letter, shape in shapes.items()}
-    domain = UnknownDomain([name for array in names.values() for name in array.ravel().tolist()], units, following)
+    domain = UnknownDomain(
+        [name for array in names.values() for name in array.ravel().tolist()], units, following, constant_slopes
+    )
     values: dict[str, Any] = {letter: domain.array(array) for letter, array in names.items()}
     if level == "x":
         values["z"] = values["W"] @ values["x"] + values["b"]
     if level != "a":
         values["a"] = domain.function("phi", values["z"])
     values["zprime"] = values["Wprime"] @ values["a"] + values["bprime"]
-    cost, values["deltaprime"], _ = domain.scalar(values["zprime"])
+    cost, values["deltaprime"], values["Hprime"] = domain.scalar(values["zprime"])
     if level != "a":
         values["delta"] = domain.function("phi_prime", values["z"]) * (values["Wprime"].T @ values["deltaprime"])
-    return _Layer(domain, names, {**values, "q": inputs, "n": units, "m": following}, cost)
+    return LayerValues(domain, names, {**values, "q": inputs, "n": units, "m": following}, cost)
 
 
 def names_of(letter: str, shape: tuple[int, ...]) -> Array:
@@ -213,9 +217,9 @@ def _at_every_layer(variable: str) -> Proof:
     """The formula at every layer but the last of whole nets, from the true errors of the layer after it."""
 
     def holds(right: sp.Expr) -> bool:
-        return all(_net(widths).holds(at, right, variable) for widths in NETS for at in range(len(widths) - 2))
+        return all(net_of(widths).holds(at, right, variable) for widths in NETS for at in range(len(widths) - 2))
 
-    return Proof(f"every layer of nets of {_named(NETS)} units, in exact fractions, by implicit differentiation", holds)
+    return Proof(f"every layer of nets of {listed(NETS)} units, in exact fractions, by implicit differentiation", holds)
 
 
 class Net:
@@ -259,8 +263,9 @@ class Net:
 
 
 @cache
-def _net(widths: tuple[int, ...]) -> Net:
-    return Net(widths)
+def net_of(widths: tuple[int, ...], constant_slopes: bool = False) -> Net:
+    """The net with these widths, inputs first."""
+    return Net(widths, constant_slopes)
 
 
 @dataclass(frozen=True)
