@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Profile = Annotated[str, typer.Option(help="quick (about three minutes for all) or full (more sizes, more seeds)")]
+Profile = Annotated[str, typer.Option(help="quick (a few minutes for all) or full (more sizes, more seeds)")]
 
 
 @app.command()
@@ -31,12 +31,15 @@ def report(
     ),
     profile: Profile = "quick",
     format: Annotated[list[str] | None, typer.Option(help="markdown, latex; may be repeated; default: both")] = None,
+    processes: Annotated[int | None, typer.Option(help="how many at once; default: as many as processors")] = None,
 ) -> None:
     """Run every study and write its report, with figures, and an index of the verdicts."""
     from residua_bridge.reporting import write_all
     from residua_bridge.study import studies
+    from residua_bridge.workers import processors
 
-    outcomes = write_all(list(studies().values()), out, profile, tuple(format or ("markdown", "latex")))
+    at_once = processors() if processes is None else processes
+    outcomes = write_all(studies, out, profile, tuple(format or ("markdown", "latex")), at_once)
     raise typer.Exit(DONE if all(outcome.as_expected for outcome in outcomes) else NOT_AS_EXPECTED)
 
 

@@ -1,9 +1,9 @@
-"""Progress of long work on standard error: a bar on a terminal, a line for each part elsewhere."""
+"""Progress of long work on standard error: bars on a terminal, a line for each part elsewhere."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -11,11 +11,28 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Display:
-    """Shows how far a study is. Use as a context manager; `track` passes items on and counts them."""
+class Part(Protocol):
+    """A part of the work, shown until it ends."""
 
-    def __init__(self, title: str = "") -> None:
-        self._title = title
+    def advance(self) -> None:
+        """One more of it is done."""
+
+    def end(self) -> None:
+        """All of it is."""
+
+
+def tracked(items: Sequence[T], part: Part) -> Iterator[T]:
+    """The items, one after the other."""
+    for item in items:
+        yield item
+        part.advance()
+    part.end()
+
+
+class Display:
+    """Shows how far the work is; a context manager."""
+
+    def __init__(self) -> None:
         self._bars: Progress | None = None
 
     def __enter__(self) -> "Display":
@@ -33,14 +50,41 @@ class Display:
         if self._bars is not None:
             self._bars.stop()
 
+    def part(self, label: str, total: int, *, stays: bool = True) -> Part:
+        """A part of so many items; its bar goes when it ends unless it stays."""
+        return _Line(self._say, label) if self._bars is None else _Bar(self._bars, label, total, stays)
+
     def track(self, items: Sequence[T], label: str) -> Iterator[T]:
-        """The items, one after the other."""
-        begin = time.monotonic()
-        task = self._bars.add_task(label, total=len(items)) if self._bars is not None else None
-        for item in items:
-            yield item
-            if self._bars is not None and task is not None:
-                self._bars.advance(task)
-        if self._bars is None:
-            line = f"{self._title}{label}: {len(items)} done, {time.monotonic() - begin:.1f} s"
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        """The items, one after the other, as a part."""
+        return tracked(items, self.part(label, len(items)))
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class _Line:
+    """A part that is told of when it ends."""
+
+    def __init__(self, say: Callable[[str], None], label: str) -> None:
+        self._say, self._label, self._done, self._begin = say, label, 0, time.monotonic()
+
+    def advance(self) -> None:
+        self._done += 1
+
+    def end(self) -> None:
+        self._say(f"{self._label}: {self._done} done, {time.monotonic() - self._begin:.1f} s")
+
+
+class _Bar:
+    """A part as a bar."""
+
+    def __init__(self, bars: "Progress", label: str, total: int, stays: bool) -> None:
+        self._bars, self._stays = bars, stays
+        self._bar = bars.add_task(label.replace("[", r"\["), total=total)
+
+    def advance(self) -> None:
+        self._bars.advance(self._bar)
+
+    def end(self) -> None:
+        if not self._stays:
+            self._bars.remove_task(self._bar)

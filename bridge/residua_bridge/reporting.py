@@ -1,7 +1,10 @@
 """Studies run and their reports written, with a summary on the screen; findings printed in one format."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -10,32 +13,77 @@ from residua_bridge.findings import Findings
 from residua_bridge.formats import named
 from residua_bridge.formats._text import plain
 from residua_bridge.index import HEADING, index
-from residua_bridge.progress import Display
-from residua_bridge.study import PROFILES, Outcome, Settings, Study, carry_out
+from residua_bridge.progress import Display, Part
+from residua_bridge.study import PROFILES, Finding, Outcome, Settings, Study, Track, carry_out_one, concluded
+from residua_bridge.workers import done
 from residua_bridge.writer import ensure_writable, replace_file, write
 from residua_network import ResiduaError
-from residua_network.checks import one_of
+from residua_network.checks import one_of, whole
 
 INDEX = "README.md"
 
 
-def write_all(studies: Sequence[Study], out: Path, profile: str, formats: Sequence[str]) -> list[Outcome]:
-    """Run every study, write `<out>/<study>/` as each is done, then the index. Refuses bad input before computing."""
+class Task(NamedTuple):
+    """An experiment of a study."""
+
+    study: str
+    experiment: int
+
+    def __str__(self) -> str:
+        return f"{self.study}, experiment {self.experiment + 1}"
+
+
+def write_all(
+    catalogue: Callable[[], Mapping[str, Study]], out: Path, profile: str, formats: Sequence[str], processes: int = 1
+) -> list[Outcome]:
+    """Run every study, write `<out>/<study>/` as each is done, then the index. Refuses bad input before computing.
+
+    `catalogue` gives the studies by name; with several processes, each of which takes one experiment after the other,
+    it must be a function that they can import.
+    """
     one_of(profile, PROFILES, "profile", "residua report")
+    whole(processes, "processes", "residua report")
     for name in formats:
         named(name)
-    for study in studies:
-        ensure_writable(out, study.name)
+    studies = catalogue()
+    for name in studies:
+        ensure_writable(out, name)
     _ensure_own_index(out / INDEX)
-    outcomes = []
-    for study in studies:
-        with Display(f"{study.name}: ") as display:
-            outcome = carry_out(study, Settings(profile, display.track))
-        write(outcome.findings, out, formats)
-        outcomes.append(outcome)
-    replace_file(out / INDEX, index([outcome.findings for outcome in outcomes]))
-    _summary(outcomes, out)
-    return outcomes
+    outcomes = {}
+    with Display() as display, closing(_found(catalogue, profile, processes, display)) as found:
+        for name, findings in found:
+            outcomes[name] = concluded(studies[name], findings, profile)
+            write(outcomes[name].findings, out, formats)
+    ordered = [outcomes[name] for name in studies]
+    replace_file(out / INDEX, index([outcome.findings for outcome in ordered]))
+    _summary(ordered, out)
+    return ordered
+
+
+def _found(
+    catalogue: Callable[[], Mapping[str, Study]], profile: str, processes: int, display: Display
+) -> Generator[tuple[str, list[Finding]], None, None]:
+    """Each study's name with what its experiments found, as soon as the last of them is done."""
+    sizes = {name: len(study.experiments) for name, study in catalogue().items()}
+    parts = {name: display.part(f"{name}: experiments", size) for name, size in sizes.items()}
+    found: dict[str, dict[int, Finding]] = {name: {} for name in sizes}
+    tasks = [Task(name, k) for name, size in sizes.items() for k in range(size)]
+
+    def begin(task: Task, label: str, total: int) -> Part:
+        return display.part(f"{task.study}: {label}", total, stays=False)
+
+    yield from ((name, []) for name, size in sizes.items() if not size)
+    with closing(done(partial(_carry_out, catalogue, profile), tasks, processes, begin)) as results:
+        for (name, k), finding in results:
+            found[name][k] = finding
+            parts[name].advance()
+            if len(found[name]) == sizes[name]:
+                parts[name].end()
+                yield name, [found[name][k] for k in range(sizes[name])]
+
+
+def _carry_out(catalogue: Callable[[], Mapping[str, Study]], profile: str, task: Task, track: Track) -> Finding:
+    return carry_out_one(catalogue()[task.study].experiments[task.experiment], Settings(profile, track))
 
 
 def _ensure_own_index(path: Path) -> None:

@@ -141,8 +141,17 @@ def carry_out(study: Study, settings: Settings) -> Outcome:
         raise ResiduaError(f"run expects a study or its name, got {type(study).__name__}")
     if settings.profile not in PROFILES:
         raise ResiduaError(unknown("profile", settings.profile, PROFILES))
+    return concluded(study, [carry_out_one(experiment, settings) for experiment in study.experiments], settings.profile)
+
+
+def carry_out_one(experiment: Experiment, settings: Settings) -> Finding:
+    """Run an experiment on one thread."""
     with on_threads(1), threadpool_limits(1):  # small matrices: more threads only wait for each other
-        found = [experiment.run(settings) for experiment in study.experiments]
+        return experiment.run(settings)
+
+
+def concluded(study: Study, found: Sequence[Finding], profile: str) -> Outcome:
+    """What the study's experiments found, in their order, put together."""
     sections = tuple(finding.section for finding in found)
     findings = Findings(
         study=study.name,
@@ -152,7 +161,7 @@ def carry_out(study: Study, settings: Settings) -> Outcome:
         refuted_by=study.refuted_by,
         sections=sections,
         conclusion=study.conclusion(sections),
-        provenance=_provenance(settings.profile),
+        provenance=_provenance(profile),
     )
     return Outcome(findings, tuple(d for finding in found for d in finding.discrepancies))
 
