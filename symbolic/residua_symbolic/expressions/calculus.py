@@ -119,7 +119,7 @@ def gradient(y: Node, inputs: Sequence[Node]) -> tuple[Node, ...]:
 def adjoints(outputs: Sequence[Node], seeds: Sequence[Node], inputs: Sequence[Node]) -> tuple[Node, ...]:
     """Reverse mode: Σ_k seed_k ∂output_k/∂input, for every input."""
     if not outputs:
-        return ()
+        return tuple(x.graph.zero for x in inputs)
     g = outputs[0].graph
     moving = set(inputs)
     active = []  # the nodes between inputs and outputs

@@ -171,8 +171,6 @@ class Graph:
             return self.number(-a.value)
         if a.function == "neg":
             return a.arguments[0]
-        if a.function == "sub":
-            return self.sub(a.arguments[1], a.arguments[0])
         return self._one("neg", a)
 
     def mul(self, a: Node, b: Node) -> Node:
