@@ -18,6 +18,7 @@ import residua
 from residua_bridge.figures import draw
 from residua_bridge.findings import Findings
 from residua_bridge.formats import formats
+from residua_bridge.graph_drawing import draw_graph_files
 from residua_bridge.index import index
 from residua_bridge.writer import DATA, write
 
@@ -308,6 +309,8 @@ def given_by(found: Findings, scratch: Path) -> dict[str, bytes]:
     for section in found.sections:
         for figure in section.figures:
             files |= {f"figures/{path.name}": path.read_bytes() for path in draw(figure, scratch)}
+        for drawing in section.drawings:
+            files |= {f"figures/{path.name}": path.read_bytes() for path in draw_graph_files(drawing, scratch)}
     return files
 
 

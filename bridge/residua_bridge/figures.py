@@ -8,10 +8,11 @@ import logging
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from residua_bridge.findings import Curve, Figure
 from residua_bridge.formats._text import pieces
@@ -79,21 +80,52 @@ def file_stem(name: str) -> str:
 
 def draw(figure: Figure, folder: Path) -> list[Path]:
     """`<name>.svg` and `<name>.pdf` in `folder`; raises ResiduaError when the figure cannot be drawn."""
+    return save_both(folder, figure.name, lambda: _canvas(figure), f"figure {figure.name!r}", figure.title)
+
+
+def draw_into(figure: Figure, path: Path) -> Path:
+    """Write the figure in the format that the ending of `path` names, .svg or .pdf.
+
+    Raises ResiduaError for another ending, and where the figure cannot be drawn or the file not be written.
+    """
+    return save_as(path, lambda: _canvas(figure), f"figure {figure.name!r}", figure.title)
+
+
+def save_both(folder: Path, name: str, make: "Callable[[], Canvas]", where: str, title: str) -> list[Path]:
+    """What `make` draws in our style, as `<name>.svg` and `<name>.pdf` in `folder`."""
+    paths = {ending: folder / f"{file_stem(name)}.{ending}" for ending in _METADATA}
+    _save(make, paths, where, title)
+    return list(paths.values())
+
+
+def save_as(path: Path, make: "Callable[[], Canvas]", where: str, title: str) -> Path:
+    """What `make` draws in our style, in a file whose ending names the format; what cannot be drawn leaves no file."""
+    ending = path.suffix.lower().removeprefix(".")
+    if ending not in _METADATA:
+        raise ResiduaError(f"{path}: expected a file name that ends in .svg or .pdf, got {path.suffix or 'no ending'}")
+    content = BytesIO()
+    _save(make, {ending: content}, where, title)
+    try:
+        path.write_bytes(content.getvalue())
+    except OSError as error:
+        raise ResiduaError(f"{path}: expected to write a picture there, got: {error.strerror or error}") from error
+    return path
+
+
+def _save(make: "Callable[[], Canvas]", places: Mapping[str, Path | IO[bytes]], where: str, title: str) -> None:
     import matplotlib.style
 
-    paths = [folder / f"{file_stem(figure.name)}.{ending}" for ending in _METADATA]
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # it remarks on the dates in matplotlib's own fonts
     with matplotlib.style.context(["default", _STYLE]), warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph .* missing")
         try:
-            canvas = _canvas(figure)
-            for path, metadata in zip(paths, _METADATA.values(), strict=True):
-                canvas.savefig(path, metadata={**metadata, "Title": figure.title})
+            canvas = make()
+            for ending, place in places.items():
+                canvas.savefig(place, format=ending, metadata={**_METADATA[ending], "Title": title})
         except ResiduaError:
             raise
         except (ValueError, UserWarning) as error:  # mathematics that matplotlib cannot set, a glyph it does not have
-            raise ResiduaError(f"figure {figure.name!r}: {str(error).strip().splitlines()[0]}") from error
-    return paths
+            raise ResiduaError(f"{where}: {str(error).strip().splitlines()[0]}") from error
 
 
 def _canvas(figure: Figure) -> "Canvas":
@@ -101,7 +133,7 @@ def _canvas(figure: Figure) -> "Canvas":
 
     canvas = Canvas(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     axes = canvas.add_subplot(xscale=figure.xscale, yscale=figure.yscale)
-    axes.set(xlabel=_dollars(figure.xlabel), ylabel=_dollars(figure.ylabel))
+    axes.set(xlabel=dollars(figure.xlabel), ylabel=dollars(figure.ylabel))
     drawn = [_points(curve, figure) for curve in figure.curves]
     styles = _styles(figure.curves)
     handles = [
@@ -288,7 +320,7 @@ def _joint_label(curve: Curve, predicted: _Points, measured: _Points) -> str:
 
 
 def _entry(words: str, missing: str) -> str:
-    label = _dollars(words)
+    label = dollars(words)
     label = f" {label}" if label.startswith("_") else label  # matplotlib keeps such labels out of legends
     return f"{label} (not drawn: {missing})" if missing else label
 
@@ -325,6 +357,6 @@ def _alone(kept: list[bool]) -> list[int]:
     return [k for k, here in enumerate(kept) if here and not padded[k] and not padded[k + 2]]
 
 
-def _dollars(text: str) -> str:
+def dollars(text: str) -> str:
     """`text` for matplotlib: only the dollars that mark mathematics are left unescaped."""
     return "".join(f"${piece}$" if maths else piece.replace("$", r"\$") for piece, maths in pieces(text))

@@ -48,6 +48,27 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class GraphNode:
+    """A node of a drawn graph; `label` and, in smaller letters below it, `below` may hold `$...$`."""
+
+    name: str
+    label: str
+    below: str = ""
+    kind: Literal["input", "constant", "operation", "output"] = "operation"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A directed graph without cycles; edges are (from, to, label), nodes by name. `name` is the file name."""
+
+    name: str
+    title: str
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[tuple[str, str, str], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
 class StepText:
     """One step of a derivation: the statement as LaTeX, the reason, and the proofs that passed in this run."""
 
@@ -85,7 +106,7 @@ class VerdictText:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report, in reading order: prose, derivations, tables, figures, verdicts."""
+    """A part of a report, in reading order: prose, derivations, tables, figures, drawings, verdicts."""
 
     title: str
     prose: tuple[str, ...] = ()
@@ -93,6 +114,7 @@ class Section:
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     verdicts: tuple[VerdictText, ...] = ()
+    drawings: tuple[Drawing, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +137,11 @@ class Findings:
 
     def to_json(self) -> str:
         """Full precision; a value that is not finite is written as a string ("nan", "inf"), never as bare NaN."""
-        return json.dumps(_plain(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        data = asdict(self)
+        for section in data["sections"]:
+            if not section["drawings"]:  # reports from before there were drawings stay as they are
+                del section["drawings"]
+        return json.dumps(_plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Findings":
@@ -150,6 +176,7 @@ def _section(data: dict[str, Any]) -> Section:
         tables=tuple(_table(item) for item in data["tables"]),
         figures=tuple(_figure(item) for item in data["figures"]),
         verdicts=tuple(_verdict(item) for item in data["verdicts"]),
+        drawings=tuple(_drawing(item) for item in data.get("drawings", ())),
     )
 
 
@@ -169,6 +196,13 @@ def _figure(data: dict[str, Any]) -> Figure:
         for curve in data["curves"]
     )
     return Figure(**{**data, "curves": curves})
+
+
+def _drawing(data: dict[str, Any]) -> Drawing:
+    nodes = tuple(GraphNode(**node) for node in data["nodes"])
+    return Drawing(
+        **{**data, "nodes": nodes, "edges": tuple((start, end, label) for start, end, label in data["edges"])}
+    )
 
 
 def _verdict(data: dict[str, Any]) -> VerdictText:

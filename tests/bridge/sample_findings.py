@@ -6,8 +6,10 @@ from residua_bridge.findings import (
     Cell,
     Curve,
     DerivationText,
+    Drawing,
     Figure,
     Findings,
+    GraphNode,
     Section,
     StepText,
     Table,
@@ -116,6 +118,34 @@ def training_figure() -> Figure:
     )
 
 
+def computation_graph() -> Drawing:
+    """The sigmoid of document 004 at x = 1, w = b = 0: values, and derivatives of the result by each node."""
+    nodes = (
+        GraphNode("x", "$x$", "1.000 | ∂ 0.000", "input"),
+        GraphNode("w", "$w$", "0.000 | ∂ 0.250", "input"),
+        GraphNode("b", "$b$", "0.000 | ∂ 0.250", "input"),
+        GraphNode("one", "$1$", "", "constant"),
+        GraphNode("v1", "$v_1 = w x$", "0.000 | ∂ 0.250"),
+        GraphNode("v2", "$v_2 = v_1 + b$", "0.000 | ∂ 0.250"),
+        GraphNode("v3", "$v_3 = -v_2$", "0.000 | ∂ −0.250"),
+        GraphNode("v4", r"$v_4 = \exp(v_3)$", "1.000 | ∂ −0.250"),
+        GraphNode("v5", "$v_5 = v_4 + 1$", "2.000 | ∂ −0.250"),
+        GraphNode("v6", "$v_6 = 1/v_5$", "0.500 | ∂ 1.000", "output"),
+    )
+    edges = (
+        ("w", "v1", "1"),
+        ("x", "v1", "0"),
+        ("v1", "v2", "1"),
+        ("b", "v2", "1"),
+        ("v2", "v3", "−1"),
+        ("v3", "v4", "$e^{v_3} = 1$"),
+        ("v4", "v5", "1"),
+        ("one", "v5", ""),
+        ("v5", "v6", r"$-1/v_5^2 = -0.25$"),
+    )
+    return Drawing("sigmoid", r"The graph of $\sigma(wx + b)$", nodes, edges, "Values and derivatives, costs $5.")
+
+
 def verdicts() -> tuple[VerdictText, ...]:
     """One of each word."""
     scope = "width 16 to 64, depth 3, batch 32, 500 steps, seeds 0 to 4, float64"
@@ -148,6 +178,7 @@ def findings() -> Findings:
         derivations=(derivation(),),
         tables=(fault_table(25),),
         figures=(errors_figure(), training_figure()),
+        drawings=(computation_graph(),),
         verdicts=verdicts(),
     )
     strings = Section(

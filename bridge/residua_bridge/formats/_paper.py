@@ -1,6 +1,6 @@
 """What a report says, in which order: a short paper as a flat sequence of blocks, which every format then writes.
 
-Tables and figures stand for themselves; a table without a title is neither numbered nor captioned.
+Tables, figures and drawings stand for themselves; a table without a title is neither numbered nor captioned.
 """
 
 import re
@@ -9,7 +9,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from residua_bridge.findings import Cell, DerivationText, Figure, Findings, Section, StepText, Table, VerdictText
+from residua_bridge.findings import (
+    Cell,
+    DerivationText,
+    Drawing,
+    Figure,
+    Findings,
+    Section,
+    StepText,
+    Table,
+    VerdictText,
+)
 from residua_bridge.formats._text import Maths, Strong, sentence, spoken
 
 
@@ -37,7 +47,7 @@ class Formula:
     latex: str
 
 
-Block = Heading | Paragraph | Formula | Table | Figure
+Block = Heading | Paragraph | Formula | Table | Figure | Drawing
 
 _LEGEND = (
     "A verdict without a flag is explained by the causes beside it, and is the expected one where the study expects "
@@ -70,7 +80,7 @@ def numbers(blocks: Sequence[Block]) -> Iterator[str]:
     """What each block is called: Table 1, Figure 2, or nothing."""
     tables, figures = count(1), count(1)
     for block in blocks:
-        if isinstance(block, Figure):
+        if isinstance(block, Figure | Drawing):
             yield f"Figure {next(figures)}"
         else:
             yield f"Table {next(tables)}" if isinstance(block, Table) and block.title else ""
@@ -139,6 +149,7 @@ def _section(section: Section) -> Iterator[Block]:
         yield from _derivation(derivation)
     yield from section.tables
     yield from section.figures
+    yield from section.drawings
     if section.verdicts:
         yield from _verdicts(section.verdicts)
 
