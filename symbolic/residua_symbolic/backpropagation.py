@@ -188,10 +188,12 @@ class LayerValues:
 def layer_of(sizes: tuple[int, int, int], level: str, constant_slopes: bool = False) -> LayerValues:
     """The layer with these sizes (q, n, m), free from `level` on: a, z, or x with the parameters."""
     inputs, units, following = sizes
-    shapes = {"Wprime": (following, units), "bprime": (following,)}
-    shapes |= {"x": {"W": (units, inputs), "b": (units,), "x": (inputs,)}, "z": {"z": (units,)}, "a": {"a": (units,)}}[
-        level
-    ]
+    free: dict[str, dict[str, tuple[int, ...]]] = {
+        "x": {"W": (units, inputs), "b": (units,), "x": (inputs,)},
+        "z": {"z": (units,)},
+        "a": {"a": (units,)},
+    }
+    shapes = {"Wprime": (following, units), "bprime": (following,), **free[level]}
     names = {letter: names_of(letter, shape) for letter, shape in shapes.items()}
     domain = UnknownDomain(
         [name for array in names.values() for name in array.ravel().tolist()], units, following, constant_slopes

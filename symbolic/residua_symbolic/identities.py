@@ -63,7 +63,8 @@ class Field:
         top, bottom = (b.numerator, b.denominator) if whole >= 0 else (b.denominator, b.numerator)
         if bottom == 0:
             raise ZeroDivisionError(f"{base} to the power {whole} divides by zero")
-        return Fraction(top ** abs(whole), bottom ** abs(whole)) * rest
+        result: Fraction = Fraction(top ** abs(whole), bottom ** abs(whole)) * rest
+        return result
 
     def at_zero(self, polynomial: Any, zeros: Iterable[sp.Expr]) -> Any:
         """The polynomial where these generators are zero."""

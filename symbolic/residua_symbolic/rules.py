@@ -199,16 +199,7 @@ def chain_rule() -> Derivation:
         Step("composite", F(x), sp.Function("f")(g.value), "definition; y = g(x)"),
         g.assumed(),
         outer.assumed(),
-        Step(
-            "step of y",
-            by,
-            inner_step,
-            "k = g(x + h) − g(x): it tends to 0 with h, so r_f(k) does; it may be 0, and then r_f(k) is",
-            (
-                Proof(BY_IDENTITY, lambda right: same(right, g.moved() - g.value)),
-                Proof("every term has h in it", lambda right: tends_to_zero(right, (h,))),
-            ),
-        ),
+        _step_of("y", by, g, "k = g(x + h) − g(x): it tends to 0 with h, so r_f(k) does; where it is 0, r_f(k) is"),
         Step("at x + h", F(x + h), moved, "f(y + k) with this k", (concrete.moves_to(outer.value),)),
         remainder_step(quotient, rule, sp.expand(quotient - rule), small),
         Step(
@@ -222,13 +213,22 @@ def chain_rule() -> Derivation:
     return Derivation("Chain rule", left, rule, _differentiable((g, outer)), steps)
 
 
+def _step_of(name: str, by: sp.Symbol, inner: Local, reason: str = "tends to 0 with h") -> Step:
+    """By how much an intermediate variable moves."""
+    proofs = (
+        Proof(BY_IDENTITY, lambda right: same(right, inner.moved() - inner.value)),
+        Proof("every term has h in it", lambda right: tends_to_zero(right, (h,))),
+    )
+    return Step(f"step of {name}", by, (inner.slope + inner.remainder) * h, reason, proofs)
+
+
 def chain_rule_of_two() -> Derivation:
     """z = f(x, y), x = g(t), y = q(t): dz/dt = ∂z/∂x · dx/dt + ∂z/∂y · dy/dt. 004, L39.
 
     f is differentiable at (x, y), not merely partially: see `counterexamples.partial_derivatives`.
     """
     first, second = Local("g", t), Local("q", t)
-    f2, a, b = sp.Function("f"), *sp.symbols("a b", real=True)
+    f2, (a, b) = sp.Function("f"), sp.symbols("a b", real=True)
     r1, r2 = sp.Function("r_1")(a, b), sp.Function("r_2")(a, b)
     value = f2(x, y)
     by_x, by_y = Slope(value, x), Slope(value, y)
@@ -253,19 +253,8 @@ def chain_rule_of_two() -> Derivation:
             moved(a, b),
             "definition of differentiability in two variables: both remainders tend to 0 with (a, b), and are 0 there",
         ),
-        *(
-            Step(
-                f"step of {name}",
-                by,
-                steps_in[part],
-                "tends to 0 with h",
-                (
-                    Proof(BY_IDENTITY, lambda right, part=part: same(right, part.moved() - part.value)),
-                    Proof("every term has h in it", lambda right: tends_to_zero(right, (h,))),
-                ),
-            )
-            for name, by, part in (("x", a, first), ("y", b, second))
-        ),
+        _step_of("x", a, first),
+        _step_of("y", b, second),
         Step("at t + h", F(t + h), whole_moved, "f(x + a, y + b) with these", (concrete.moves_to(value, t),)),
         remainder_step(quotient, rule, sp.expand(quotient - rule), small),
         Step(

@@ -49,8 +49,8 @@ class UnknownDomain(ExactDomain):
                 second[row, column] = second[column, row] = self.generator(self._unused["value"].pop(0))
         first = self.array(names[1:])
         self._depends(names[0], first, arguments)
-        for name, row in zip(names[1:], second, strict=True):
-            self._depends(name, row, arguments)
+        for name, slopes in zip(names[1:], list(second), strict=True):
+            self._depends(name, slopes, arguments)
         return self.generator(names[0]), first, second
 
     def _depends(self, name: str, slopes: Array, arguments: Array) -> None:

@@ -1,0 +1,332 @@
+"""How much work derivatives are, exactly: paths, repeated and single evaluation, flops, and one reverse pass.
+
+An MLP has the widths n_0 (inputs), n_1 … n_L. Its errors δ_l = ∂C/∂z_l are wanted, down to layer l = 1. Counts are
+recursions over the layers; their closed forms are proved by induction and, beside that, as polynomials in free widths
+for the first depths.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from residua_network import ResiduaError
+from residua_symbolic.derivation import Derivation, Proof, Step
+from residua_symbolic.identities import first_apart, same
+
+l, r = sp.symbols("l r", integer=True)
+L, B = sp.symbols("L B", integer=True, positive=True)
+n = sp.IndexedBase("n", integer=True, positive=True)
+width = sp.Symbol("n", integer=True, positive=True)  # where all layers have the same
+p = sp.Symbol("p", integer=True)
+DEPTHS = range(1, 7)
+ONE = sp.Integer(1)
+
+
+@dataclass(frozen=True, repr=False)
+class Count(Derivation):
+    """A count as a formula in the widths; `formula` for a layer l of a net of L layers where it depends on l."""
+
+    def at(self, widths: Sequence[int], layer: int = 1) -> sp.Rational:
+        """The count for these widths, inputs first, from that layer on. Raises ResiduaError where they make no net."""
+        if len(widths) < 2 or any(isinstance(w, bool) or not isinstance(w, int) or w < 1 for w in widths):
+            raise ResiduaError(f"{self.title}: widths must be at least two positive integers, got {list(widths)}")
+        if not 1 <= layer < len(widths):
+            raise ResiduaError(f"{self.title}: layer must be from 1 to {len(widths) - 1}, got {layer}")
+        found = _written_out(self.formula, len(widths) - 1, layer)
+        return found.xreplace({n[place]: sp.Integer(w) for place, w in enumerate(widths)})
+
+
+PATHS = sp.Product(n[r], (r, l + 1, L))
+EVALUATIONS = sp.Sum(sp.Product(n[r], (r, l + 1, p)), (p, l, L))
+BACKWARD = sp.Sum(n[p] * n[p + 1], (p, l, L - 1)) + sp.Sum(n[p], (p, l, L))
+
+
+def paths() -> Count:
+    """Paths from one unit of layer l to the outputs: n_{l+1} ⋯ n_L. 004, L79."""
+    reason = "every unit of the next layer goes on by itself"
+    return _count("Paths from a unit", _closed("P", PATHS, ONE, lambda rest: n[l + 1] * rest, reason))
+
+
+def path_products() -> Count:
+    """Multiplications where ∂C/∂z of one unit of layer l is a sum over paths: 2(L − l) + 1 for each."""
+    before = paths()
+    factors = Step(
+        "factors of a path",
+        sp.Function("F")(l),
+        2 * (L - l) + 2,
+        "φ' of each of its L − l + 1 units, L − l weights, ∂C/∂a of its last unit",
+        (Proof("counted along the layers", lambda right: same(right, (L - l + 1) + (L - l) + 1)),),
+    )
+    closed = (2 * (L - l) + 1) * PATHS
+    proof = Proof("one less than factors, for every path", lambda right: same(right, (factors.right - 1) * PATHS))
+    whole = Step("multiplications", sp.Function("X")(l), closed, "each path multiplied out by itself", (proof,))
+    return Count("Multiplications path by path", whole.left, closed, (), (*before.steps, factors, whole))
+
+
+def repeated_evaluations() -> Count:
+    """How often some ∂C/∂z is evaluated to have that of one unit of layer l, each anew where it is asked for.
+
+    004 (L79) describes this as computing forwards: for ∂C/∂z_1 those of z_3 and z_4, for each of them z_5 and z_6.
+    """
+    reason = "itself, and those of all units of the next layer"
+    return _count("Repeated evaluations", _closed("E", EVALUATIONS, ONE, lambda rest: 1 + n[l + 1] * rest, reason))
+
+
+def repeated_products() -> Count:
+    """Multiplications of that: 2 E − 1."""
+    reason = "one by φ', and for each unit of the next layer one by the weight and those of its ∂C/∂z"
+    steps = _closed("T", 2 * EVALUATIONS - 1, ONE, lambda rest: 1 + n[l + 1] * (1 + rest), reason)
+    return _count("Multiplications with repeated evaluation", steps)
+
+
+def backward_products() -> Count:
+    """Multiplications of the δ-recursion for all units of the layers l … L: W'ᵀδ' and φ' ∘."""
+    reason = "the transposed weights times the errors of the next layer, and φ'"
+    steps = _closed("M", BACKWARD, n[L], lambda rest: rest + n[l] * n[l + 1] + n[l], reason)
+    return _count("Multiplications of the backward recursion", steps)
+
+
+def saved_evaluations() -> Count:
+    """Repeated evaluations for all units of layer 1, minus one for each unit: what working backwards saves (004, L79).
+
+    Every term is at least 0; all are 0 only if each layer before the last has a single unit.
+    """
+    total = n[1] * EVALUATIONS.xreplace({l: ONE}) - sp.Sum(n[p], (p, 1, L))
+    formula = sp.Sum(sp.Product(n[r], (r, 1, p)) - n[p], (p, 1, L))
+    both = Proof("every L: n_1 taken into the product, term by term", lambda right: _saved(right))
+    step = Step(
+        "saved",
+        sp.Symbol("S"),
+        formula,
+        "n_1 E_1 minus the number of units",
+        (both, _at_depths(lambda depth: _written_out(total, depth, 1))),
+    )
+    evaluations = repeated_evaluations()
+    return Count("Evaluations saved by working backwards", step.left, formula, (), (*evaluations.steps, step))
+
+
+def _saved(right: sp.Expr) -> bool:
+    """n_1 Σ_p Π_{2…p} = Σ_p Π_{1…p}, by the first factor of every product."""
+    ((label, first, last),) = right.limits
+    whole = sp.Product(n[r], (r, 1, label))
+    factor, rest = first_apart(whole)
+    product = n[1] * EVALUATIONS.xreplace({l: ONE}).function.xreplace({p: label})
+    return (first, last) == (1, L) and same(factor * rest, product) and same(right.function, whole - n[label])
+
+
+def equal_widths() -> Derivation:
+    """All L layers of n units: paths n^(L−1), repeated evaluations n (n^L − 1)/(n − 1), backward (L − 1) n² + L n."""
+    units = sp.Symbol("N_E")
+    rows = (
+        ("paths from a unit", sp.Symbol("P"), width ** (L - 1), paths(), ONE),
+        ("repeated evaluations", units, width * (width**L - 1) / (width - 1), repeated_evaluations(), width),
+        ("backward multiplications", sp.Symbol("M"), (L - 1) * width**2 + L * width, backward_products(), ONE),
+    )
+    steps = tuple(
+        Step(name, symbol, closed, "the count with n for every width", (_geometric(count.formula, factor),))
+        for name, symbol, closed, count, factor in rows
+    )
+    assumptions = ("n ≥ 2 for the repeated evaluations; at n = 1 they are L",)
+    return Derivation("Counts at equal widths", units, rows[1][2], assumptions, steps)
+
+
+def _geometric(count: sp.Expr, factor: sp.Expr) -> Proof:
+    """The count at L + 1 is that at L and what the last layer adds; and L = 1. Both sides as functions of L."""
+
+    def holds(right: sp.Expr) -> bool:
+        return all(
+            same(right.xreplace({L: sp.Integer(depth)}), factor * _of_equal(count, depth)) for depth in DEPTHS
+        ) and _same_increment(right, count, factor)
+
+    return Proof(f"L = {DEPTHS[0]}…{DEPTHS[-1]} as polynomials in n, and the increment for every L", holds)
+
+
+def _of_equal(count: sp.Expr, depth: int) -> sp.Expr:
+    return _written_out(count, depth, 1).replace(lambda e: isinstance(e, sp.Indexed), lambda e: width)
+
+
+def _same_increment(right: sp.Expr, count: sp.Expr, factor: sp.Expr) -> bool:
+    """Of the printed form, and of the count: n^L times what the sum or product grows by."""
+    grown = right.xreplace({L: L + 1})
+    if count == PATHS:
+        return same(grown, width * right)
+    added = factor * width**L if count == EVALUATIONS else width**2 + width
+    return same(grown - right, added)
+
+
+def matrix_flops() -> Count:
+    """Matrix-product flops of backward over forward: 2 − n_0 n_1 / Σ n_{l−1} n_l, where no gradient by x is asked for.
+
+    A product of matrices a × b and b × c counts 2 a b c, as is usual; biases and activations are not counted.
+    """
+    pairs = sp.Sum(n[p - 1] * n[p], (p, 1, L))
+    first, others = first_apart(pairs)
+    forward, weights, errors = 2 * B * pairs, 2 * B * pairs, 2 * B * others
+    ratio = 2 - n[0] * n[1] / pairs
+    F, G, D = sp.symbols("F G D")
+
+    def counted(products: Callable[[int], sp.Expr]) -> Proof:
+        return _at_depths(lambda depth: sp.Add(*(products(place) for place in range(1, depth + 1))))
+
+    def product(rows: sp.Expr, inner: sp.Expr, columns: sp.Expr) -> sp.Expr:
+        return 2 * rows * inner * columns
+
+    steps = (
+        Step(
+            "forward",
+            F,
+            forward,
+            "z_l = a_{l−1} W_lᵀ: B × n_{l−1} by n_{l−1} × n_l",
+            (counted(lambda at: product(B, n[at - 1], n[at])),),
+        ),
+        Step(
+            "gradients of the weights",
+            G,
+            weights,
+            "δ_lᵀ a_{l−1}: n_l × B by B × n_{l−1}",
+            (counted(lambda at: product(n[at], B, n[at - 1])),),
+        ),
+        Step(
+            "errors",
+            D,
+            errors,
+            "δ_l W_l for the layer before: not for the first, no gradient by x being asked for",
+            (counted(lambda at: product(B, n[at], n[at - 1]) if at > 1 else sp.Integer(0)),),
+        ),
+        Step(
+            "with the gradient by x",
+            (G + F) / F,
+            sp.Integer(2),
+            "then the first layer has its product, too",
+            (Proof("the sums put in", lambda right: same((weights + forward) / forward, right)),),
+        ),
+        Step(
+            "backward over forward",
+            (G + D) / F,
+            ratio,
+            "the sum over l ≥ 2 is the whole one without its first term",
+            (
+                Proof("every L", lambda right: same((weights + 2 * B * (pairs - first)) / forward, right)),
+                _at_depths(lambda depth: _written_out((weights + errors) / forward, depth, 1)),
+            ),
+        ),
+    )
+    assumptions = ("weights of every layer have a gradient", "no gradient by the input x")
+    return Count("Flops of backward over forward", steps[-1].left, ratio, assumptions, steps)
+
+
+def reverse_cost() -> Derivation:
+    """One reverse pass costs at most four times the function, whatever the number of inputs: 004, L176.
+
+    A function of A additions (and subtractions), M multiplications and U functions of one value. A quotient counts as
+    a reciprocal and a multiplication. Baur, Strassen 1983; Griewank, Walther 2008, "Evaluating Derivatives", ch. 4.
+    """
+    A, M, U, N = sp.symbols("A M U N", integer=True, nonnegative=True)
+    costs = {"A": (1, 2, 1), "M": (1, 4, 3), "U": (1, 3, 2)}  # of the value, in reverse, along one direction
+    value, reverse, direction = (sp.Add(*(costs[s.name][place] * s for s in (A, M, U))) for place in range(3))
+    F, R, T = sp.symbols("F R T")
+    steps = (
+        Step("function", F, value, "definition: every operation counts 1"),
+        Step(
+            "reverse pass",
+            R,
+            reverse,
+            "into each argument one addition; before it, for a product one multiplication, "
+            "for a function its derivative and one multiplication",
+        ),
+        Step("forward pass, one direction", T, direction, "a sum: 1; a product: 2 and 1; a function: derivative and 1"),
+        Step(
+            "bound",
+            4 * F - R,
+            2 * A + U,
+            "never negative: R ≤ 4 F, with no N in it",
+            (Proof("the counts put in", lambda right: same(4 * value - reverse, right)),),
+        ),
+        Step(
+            "one input",
+            R - T,
+            A + M + U,
+            "one input: the forward pass is the cheaper one, by as much as F",
+            (Proof("the counts put in", lambda right: same(reverse - direction, right)),),
+        ),
+        Step(
+            "N inputs",
+            N * T - R,
+            (N - 2) * direction + 2 * M + U,
+            "from two inputs on never negative",
+            (Proof("the counts put in", lambda right: same(N * direction - reverse, right)),),
+        ),
+    )
+    assumptions = ("one output", "values of the forward pass are kept", "adding to a sum that is 0 counts")
+    return Derivation("Cost of one reverse pass", 4 * F - R, steps[3].right, assumptions, steps)
+
+
+def _count(title: str, steps: tuple[Step, ...]) -> Count:
+    return Count(title, steps[-1].left, steps[-1].right, (), steps)
+
+
+def _closed(
+    letter: str, closed: sp.Expr, last: sp.Expr, recursion: Callable[[sp.Expr], sp.Expr], reason: str
+) -> tuple[Step, ...]:
+    """A closed form for layer l, given its value at l = L and what layer l + 1 makes of it."""
+
+    def by_induction(right: sp.Expr) -> bool:
+        at_last = right.xreplace({l: L}).doit()
+        return same(at_last, last) and same(_first_layer_apart(right), recursion(right.xreplace({l: l + 1})))
+
+    def iterated(depth: int) -> sp.Expr:
+        """From the last layer of a net of that depth down to the first."""
+        value = last.xreplace({L: sp.Integer(depth)})
+        for place in range(depth - 1, 0, -1):
+            value = recursion(value).xreplace({l: sp.Integer(place)})
+        return value
+
+    induction = Proof("induction from l + 1 to l, and l = L", by_induction)
+    count = sp.Function(letter)
+    return (
+        Step(f"{letter} at the last layer", count(L), last, "definition: the net ends there"),
+        Step(f"{letter} by layer", count(l), recursion(count(l + 1)), f"definition: {reason}"),
+        Step(f"{letter} in closed form", count(l), closed, "induction", (induction, _at_depths(iterated))),
+    )
+
+
+def _at_depths(true: Callable[[int], sp.Expr]) -> Proof:
+    """The formula at l = 1 for the first depths, as a polynomial in free widths."""
+    by = f"L = {DEPTHS[0]}…{DEPTHS[-1]} with free widths, as polynomials"
+    return Proof(by, lambda right: all(same(_written_out(right, depth, 1), true(depth)) for depth in DEPTHS))
+
+
+def _written_out(e: sp.Expr, depth: int, layer: int) -> sp.Expr:
+    """`e` for a net of that depth, from that layer on, with every Σ and Π carried out."""
+    return e.xreplace({L: sp.Integer(depth), l: sp.Integer(layer)}).doit()
+
+
+def _first_layer_apart(e: sp.Expr) -> sp.Expr:
+    """Every Σ from l and every Π from l + 1 with its first term taken out, for l < L."""
+    if isinstance(e, sp.Add | sp.Mul):
+        return e.func(*map(_first_layer_apart, e.args))
+    if isinstance(e, sp.Product):
+        return sp.Mul(*first_apart(e))
+    if isinstance(e, sp.Sum):
+        first, rest = first_apart(e)
+        (limits,) = rest.limits
+        outside, inside = _products_apart(rest.function).as_independent(limits[0], as_Add=False)
+        return first.doit() + outside * sp.Sum(inside, limits)
+    return e
+
+
+def _products_apart(e: sp.Expr) -> sp.Expr:
+    """In a sum from l + 1 no product from l + 1 on is empty."""
+    return e.replace(lambda a: isinstance(a, sp.Product), lambda a: sp.Mul(*first_apart(a)))
+
+
+COUNTS: dict[str, Callable[[], Count]] = {
+    "paths": paths,
+    "path products": path_products,
+    "repeated evaluations": repeated_evaluations,
+    "repeated products": repeated_products,
+    "backward products": backward_products,
+    "saved evaluations": saved_evaluations,
+    "matrix flops": matrix_flops,
+}
