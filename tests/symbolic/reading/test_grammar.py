@@ -203,7 +203,7 @@ def at_the_limit(size: int) -> list[tuple[str, str]]:
         ("^".join("x" * (MAX_DEPTH + 1 + size)), "levels of nesting"),
         (f"x^{MAX_EXPONENT + size}", "exponent"),
         (f"1e{MAX_EXPONENT + size}", "exponent"),
-        ("exp(" + "+".join("x" * (MAX_NODES // 2 + size)) + ")", "operations, numbers and names"),
+        ("exp(" + "-" * size + "+".join("x" * (MAX_NODES // 2)) + ")", "operations, numbers and names"),
         ("*".join(["2^64"] * (MAX_BITS // 64 - 1)) + f"*2^{63 + size}", "bits"),
     ]
 

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import mpmath as mp
 import pytest
@@ -167,21 +169,23 @@ def test_a_child_that_hangs_is_ended_and_the_next_question_answered(monkeypatch:
     assert read("x + 4").variables == ("x",)
 
 
-def test_a_child_that_computes_too_long_is_ended_by_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What SymPy hangs on changes with its version; a child that spins stands for it."""
-    spin = (
-        "import sys; sys.path.insert(0, sys.argv[2]); import child; child.answer = lambda _: [0 for _ in iter(int, 1)]"
-    )
+def children_that(do: str, patched: pytest.MonkeyPatch) -> None:
+    """From now on the child is one that does something else: what SymPy itself hangs on changes with its version."""
     started = subprocess.Popen
 
-    def spinning(command: list[str], **options: object) -> subprocess.Popen[bytes]:
-        folder = os.path.dirname(command[2])
-        return started([command[0], "-c", f"{spin}; child.main()", command[3], folder], **options)  # type: ignore[call-overload,no-any-return]
+    def altered(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        program, _, file, memory = command
+        code = f"import sys; sys.path.insert(0, {str(Path(file).parent)!r}); import child; {do}; child.main()"
+        return started([program, "-c", code, memory], **options)
 
-    patient = 60.0
     worker.WORKER.close()
+    patched.setattr(subprocess, "Popen", altered)
+
+
+def test_a_child_that_computes_too_long_is_ended_by_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    patient = 60.0
     with monkeypatch.context() as patched:
-        patched.setattr(subprocess, "Popen", spinning)
+        children_that("child.answer = lambda _: [0 for _ in iter(int, 1)]", patched)
         patched.setattr(limits, "CPU_SECONDS", 0.1)
         patched.setattr(limits, "WALL_SECONDS", patient)
         begin = time.perf_counter()
@@ -189,6 +193,16 @@ def test_a_child_that_computes_too_long_is_ended_by_the_system(monkeypatch: pyte
             read("x + 5")
         assert time.perf_counter() - begin < patient
     assert worker.WORKER.process is None
+    assert read("x + 5").variables == ("x",)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this system does not limit the address space")
+def test_a_child_that_needs_too_much_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        children_that(f"child.build = lambda _: bytearray({limits.MEMORY_BYTES})", patched)
+        with pytest.raises(ExpressionError, match="it is more memory than one expression may have"):
+            read("x + 5")
+    worker.WORKER.close()
     assert read("x + 5").variables == ("x",)
 
 
