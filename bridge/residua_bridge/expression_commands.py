@@ -1,0 +1,112 @@
+"""The commands that take one expression: swell, trace, differences. Everything heavy is imported inside."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from residua_network import ResiduaError
+from residua_network.checks import one_of
+
+PRINTED = ("text", "markdown", "latex", "json")
+
+app = typer.Typer()
+
+Expression = Annotated[str, typer.Argument(help='a function, for instance "1/(exp(-(w*x+b))+1)" or "4*x*(1-x)"')]
+Format = Annotated[str, typer.Option(help="text, markdown, latex or json, on standard output")]
+Variable = Annotated[str | None, typer.Option(help="the variable to differentiate by, where there are several")]
+
+
+@app.command()
+def swell(
+    expression: Expression,
+    iterate: Annotated[int | None, typer.Option(help="rows for l_1 = x, l_2 = f(l_1), ... up to l_N")] = None,
+    variable: Variable = None,
+    form: Annotated[str, typer.Option(help="raw, expanded, simplified or graph")] = "raw",
+    order: Annotated[
+        int, typer.Option(help="the order of the derivative; without --iterate, a row for each up to it")
+    ] = 1,
+    format: Format = "text",
+) -> None:
+    """How large the derivative of an expression is: as a tree, as a graph, and as a program."""
+    one_of(format, PRINTED, "format", "residua swell")
+    from residua_symbolic.swell import swell as derive
+
+    typer.echo(printed(derive(expression, iterate=iterate, variable=variable, form=form, order=order), format))
+
+
+@app.command()
+def trace(
+    expression: Expression,
+    at: Annotated[str, typer.Option(help='the point, for instance "x=1,w=0,b=0"')],
+    mode: Annotated[str, typer.Option(help="forward, reverse or both")] = "both",
+    graph: Annotated[Path | None, typer.Option(help="draw the computation graph into this file, .svg or .pdf")] = None,
+    format: Format = "text",
+) -> None:
+    """The computation graph of an expression, and its derivatives by forward and reverse mode, step by step."""
+    one_of(format, PRINTED, "format", "residua trace")
+    from residua_symbolic.trace import MODES
+    from residua_symbolic.trace import trace as derive
+
+    one_of(mode, MODES, "mode", "residua trace")
+    found = derive(expression, point(at))
+    if graph is not None:
+        from residua_bridge.graph_drawing import draw_graph
+        from residua_bridge.trace_drawing import drawing_of
+
+        draw_graph(drawing_of(found, "trace", expression), graph)
+    typer.echo(printed(found, format, mode=mode))
+
+
+@app.command()
+def differences(
+    expression: Expression,
+    at: Annotated[str, typer.Option(help='the point: "0", or "x=0,y=1" where there are several variables')],
+    steps: Annotated[str, typer.Option(help="step sizes, separated by commas")] = "0.1,0.01,0.001",
+    variable: Variable = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="draw the errors over the step into this file, .svg or .pdf")
+    ] = None,
+    format: Format = "text",
+) -> None:
+    """Difference quotients of an expression, and their truncation and rounding errors; the best step."""
+    one_of(format, PRINTED, "format", "residua differences")
+    from residua_symbolic.differences import differences as derive
+
+    place = point(at) if "=" in at else value(at, "--at")
+    sizes = tuple(value(step, "--steps") for step in steps.split(","))
+    found = derive(expression, at=place, steps=sizes, variable=variable)
+    if plot is not None:
+        from residua_bridge.difference_plot import error_curves
+        from residua_bridge.figures import draw_into
+
+        draw_into(error_curves(found), plot)
+    typer.echo(printed(found, format))
+
+
+def printed(result: Any, format: str, **options: Any) -> str:
+    """A result in one of the formats, without the last line's end."""
+    if format == "json":
+        return json.dumps(result.to_dict(**options), indent=1, ensure_ascii=False, allow_nan=False)
+    return str(getattr(result, format)(**options)).rstrip("\n")
+
+
+def point(text: str) -> dict[str, Any]:
+    """Values by name from "x=1,w=0". Raises ResiduaError that says which part is not of that form."""
+    found: dict[str, Any] = {}
+    for part in text.split(","):
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        if not equals or not name:
+            raise ResiduaError(f'--at: expected values such as "x=1,w=0", got {part!r:.40}')
+        if name in found:
+            raise ResiduaError(f"--at: expected one value for each variable, got two for {name!r:.40}")
+        found[name] = value(number, f"--at: {name!r:.40}")
+    return found
+
+
+def value(text: str, where: str) -> Any:
+    """A number from text, a constant expression such as 1/3 or pi/2: exactly where it is rational, else a float."""
+    from residua_symbolic.expressions.given import constant
+
+    return constant(text, where)
