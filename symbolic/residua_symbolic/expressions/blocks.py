@@ -3,7 +3,7 @@
 Each node is computed once, into a register that is free by then. Whole powers are products, roots are roots, what
 depends on no variable is a number. Every operation is numpy's, so that the results are those of `lowered` in
 `FloatDomain`, bit for bit. Beside the expression as it was given, a power x^k is off by at most k + 1 roundings, a
-reciprocal power or a quotient by a number by one more.
+reciprocal power or a quotient by a number by one more; factors are multiplied in another order.
 """
 
 import math
@@ -164,9 +164,19 @@ def lowered(outputs: Sequence[Node]) -> tuple[Node, ...]:
     def rule(node: Node, arguments: tuple[Node, ...]) -> Node:
         if node.function == "pow" and arguments[1].function == NUMBER:
             return _power(node.graph, *arguments)
+        if node.function == "mul":
+            return _product(node.graph, arguments)
         return node.graph.apply(node.function, *arguments) if arguments else node
 
-    return rebuilt(binary(outputs), rule)
+    return binary(rebuilt(outputs, rule))
+
+
+def _product(g: Graph, factors: Sequence[Node]) -> Node:
+    """The factors that were made first, first: products begin alike and share their beginnings; numbers last."""
+    first, *others = sorted(factors, key=lambda factor: (factor.function == NUMBER, factor.index))
+    for other in others:
+        first = g.mul(first, other)
+    return first
 
 
 def _power(g: Graph, base: Node, exponent: Node) -> Node:
