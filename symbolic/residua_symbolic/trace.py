@@ -202,7 +202,7 @@ class Trace:
         return "\n".join(f"**{title}**\n\n{grid.markdown()}" for title, grid in self._titled(mode))
 
     def latex(self, mode: Mode = "both") -> str:
-        """Every table as a booktabs tabular with its title above, no wider than a line; needs booktabs, amsmath and graphicx."""
+        """Every table, titled, as a booktabs tabular no wider than a line; needs booktabs, amsmath and graphicx."""
         titled = [("Elementary functions", self.grid().latex())]
         titled += [(sweep.latex_title(), sweep.latex()) for sweep in self.sweeps(mode)]
         return "\n\\bigskip\n".join(
