@@ -15,6 +15,7 @@ from residua_network.program import Program
 from residua_numeric.modules import DTYPES
 from residua_numeric.objective import Objective, check_loss, gradient, objective
 from residua_numeric.programs import evaluate_program, run_program
+from residua_numeric.state import on_threads
 from residua_numeric.tasks import Task
 
 Points = NDArray[Any]
@@ -137,7 +138,7 @@ def _values(of: Objective, moved: Callable[[Objective, Tensor], dict[str, Tensor
         return loss
 
     def values(points: Points) -> Points:
-        with torch.inference_mode(False), torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad(), on_threads(1):  # on more, sums round differently
             losses = [one(t) for t in torch.tensor(points, dtype=DTYPES[of.dtype])]
         return torch.stack(losses).numpy() if losses else np.empty(0, dtype=of.dtype)
 

@@ -14,7 +14,7 @@ from residua_numeric.errors import TaskError
 from residua_numeric.losses import FUNCTIONS, fitting
 from residua_numeric.modules import DTYPES, dtype_name, torch_model
 from residua_numeric.programs import PointError
-from residua_numeric.state import undisturbed
+from residua_numeric.state import on_threads, undisturbed
 from residua_numeric.statistics import check_rows
 from residua_numeric.tasks import Task
 
@@ -67,11 +67,11 @@ def objective(model: nn.Module, task: Task, dtype: str | None = None) -> Objecti
 
 
 def gradient(of: Objective, at: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-    """{name: d loss / d parameter} by one reverse pass, at the model's parameters if no others are given.
+    """{name: d loss / d parameter} by one reverse pass on one thread, at the model's parameters if no others are given.
 
     Raises PointError where the loss is not finite.
     """
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), on_threads(1):
         leaves = {name: p.detach().clone().requires_grad_() for name, p in {**of.parameters, **(at or {})}.items()}
         loss = of(leaves)
         check_loss(loss, of)

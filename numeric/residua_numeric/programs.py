@@ -17,6 +17,7 @@ from residua_numeric.autograd_graph import graph_nodes
 from residua_numeric.elementary import CONSTANTS, FUNCTIONS
 from residua_numeric.forward_mode import pushforward
 from residua_numeric.modules import DTYPES
+from residua_numeric.state import on_threads
 
 BLOCK = 64  # points; a multiple of every vector length that torch's kernels have
 
@@ -105,7 +106,7 @@ def evaluate_program(
     if count == 0:
         return np.empty(shape, dtype=dtype)
     padded = [np.pad(array.ravel(), (0, -count % BLOCK), mode="edge") for array in arrays]
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad(), on_threads(1):  # on more, the points are dealt out unpadded
         point = {name: _rounded(array, dtype) for name, array in zip(program.inputs, padded, strict=True)}
         result = _output(program, _carry_out(program, point, dtype), output, dtype, where)
     return np.resize(result.numpy(), count).reshape(shape)  # repeats a constant, cuts off the padding

@@ -9,6 +9,7 @@ from residua_network import DescriptionError, ShapeError
 from residua_network.program import ARITY, ELEMENTARY, Operation, Program
 from residua_numeric import elementary, programs
 from residua_numeric.programs import BLOCK, PointError, evaluate_program, program_tangents, run_program
+from residua_numeric.state import on_threads
 
 ULPS = 4  # torch's elementary functions err by at most an ulp or two, the derivatives by as many operations
 POINTS = (0.4, 1.7)
@@ -189,6 +190,11 @@ def test_a_planted_wrong_gradient_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_value_does_not_depend_on_its_neighbours() -> None:
     x = np.linspace(-3, 3, BLOCK + 37)
+    many = np.linspace(-3, 3, 2**16 + 37)  # enough for torch to deal them out to threads
+    with on_threads(3):
+        dealt_out = evaluate_program(one("sinh", "x"), {"x": many, "y": 0.0})
+    assert (dealt_out[-5:] == evaluate_program(one("sinh", "x"), {"x": many[-5:], "y": 0.0})).all()
+    assert (dealt_out == evaluate_program(one("sinh", "x"), {"x": many, "y": 0.0})).all()
     for name in ("sinh", "cosh", "sigmoid", "exp"):  # the first three differ between torch's kernels
         together = evaluate_program(one(name, "x"), {"x": x, "y": 0.0})
         for size in (1, 3, BLOCK):
