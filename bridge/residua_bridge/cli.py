@@ -6,20 +6,36 @@ from typing import Annotated, Any
 
 import typer
 
+from residua_bridge.expression_commands import PRINTED
+from residua_bridge.expression_commands import app as expressions
 from residua_bridge.progress import Display
 from residua_network import ResiduaError
 from residua_network.checks import one_of
 
 DONE, NOT_AS_EXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-PRINTED = ("text", "markdown", "latex", "json")
 
 app = typer.Typer(
-    help="What the mathematics says a network does, what the trained network does, and why they differ.",
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(expressions)
+
+
+@app.callback(invoke_without_command=True)
+def residua(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    """What the mathematics says a network does, what the trained network does, and why they differ."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"residua {installed('residua')}")
+        raise typer.Exit(DONE)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
 
 Profile = Annotated[str, typer.Option(help="quick (a few minutes for all) or full (more sizes, more seeds)")]
 

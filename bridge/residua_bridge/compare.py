@@ -35,13 +35,14 @@ def compare(
     measurement of the same quantity.
 
     With a Jacobian: every layer's output and Jacobian at the input that the model itself feeds it, and the product
-    from `start` to `stop`. `weights` predicts with weights other than the model's; `exact` is the same prediction
-    without its assumption, from which the size of the approximation follows; `bits` evaluates the formula in ball
+    from `start` to `stop`. `weights` predicts with weights other than the model's; `bits` evaluates the formula in ball
     arithmetic of that precision, so that its own rounding is known (small networks). Batch norms of the model use the
-    statistics that the description states; modes and buffers are restored. Raises ResiduaError where the two do not
-    fit.
+    statistics that the description states; modes and buffers are restored. With a prediction: `exact` is the same
+    without its assumption, from which the size of the approximation follows. Raises ResiduaError where the two do not
+    fit, and for an argument that is not of use to them.
     """
     if isinstance(prediction, Prediction) and isinstance(measured, Measurement):
+        _refuse("a Prediction and a Measurement", x=x, weights=weights, bits=bits)
         with np.errstate(all="ignore"):  # what overflows ends as inf or NaN, and no comparison passes those
             return _pair(prediction, measured, exact)
     if isinstance(prediction, NetworkJacobian) and isinstance(measured, torch.nn.Module):
@@ -49,12 +50,20 @@ def compare(
             raise ResiduaError(
                 "compare: a Jacobian and a model are compared at inputs; give x of shape (batch, inputs)"
             )
+        _refuse("a Jacobian and a model", exact=exact)
         with np.errstate(all="ignore"):
             return _model(prediction, measured, x, weights, bits)
     raise ResiduaError(
         "compare expects (a Jacobian, a torch model, x) or (a Prediction, a Measurement), "
         f"got ({type(prediction).__name__}, {type(measured).__name__})"
     )
+
+
+def _refuse(compared: str, **given: Any) -> None:
+    """Raises ResiduaError for what would be ignored."""
+    for name, value in given.items():
+        if value is not None:
+            raise ResiduaError(f"compare: {compared} are compared without `{name}`, got {type(value).__name__}")
 
 
 def _pair(prediction: Prediction, measurement: Measurement, exact: Prediction | None) -> Discrepancy:

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import operator
 import reprlib
 from collections.abc import Iterable
 
@@ -9,10 +10,14 @@ from residua_network.errors import DescriptionError
 
 
 def whole(value: object, name: str, where: str, least: int = 1) -> int:
-    """`value` as an int of at least `least`; booleans and floats are refused."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    """`value` as an int of at least `least`, from numpy's integers too; booleans and floats are refused."""
+    try:
+        found = least - 1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        found = least - 1
+    if found < least:
         raise DescriptionError(f"{where}: {name} must be a whole number of at least {least}, got {value!r}")
-    return value
+    return found
 
 
 def number(value: object, name: str, where: str, least: float = -math.inf, below: float = math.inf) -> float:

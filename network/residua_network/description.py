@@ -35,7 +35,7 @@ class Network:
             if stated is None:
                 raise DescriptionError("Network: no layer states a size; give Network(layers, inputs=n)")
             object.__setattr__(self, "inputs", stated)
-        whole(self.inputs, "inputs", "Network")
+        object.__setattr__(self, "inputs", whole(self.inputs, "inputs", "Network"))
         object.__setattr__(self, "_sizes", _sizes(self.layers, self.inputs, ""))
 
     @property

@@ -20,9 +20,8 @@ def describe(model: nn.Module, inputs: int | None = None) -> Network:
     """
     if not isinstance(model, nn.Sequential):
         raise DescriptionError(f"describe: expected a torch.nn.Sequential, got {type(model).__name__}")
-    if inputs is not None:
-        whole(inputs, "inputs", "describe")
-    return Network(_layers(model, "", DTYPES[dtype_name(model)]), inputs or 0)
+    width = 0 if inputs is None else whole(inputs, "inputs", "describe")
+    return Network(_layers(model, "", DTYPES[dtype_name(model)]), width)
 
 
 def _layers(sequence: nn.Sequential, prefix: str, dtype: torch.dtype) -> tuple[Layer, ...]:

@@ -46,8 +46,8 @@ class Snapshot:
         object.__setattr__(self, "weights", copies)
         object.__setattr__(self, "versions", dict(self.versions))
         if self.training is not None:
-            whole(self.seed, "seed", "Snapshot of a training", least=0)
-            whole(self.step, "step", "Snapshot of a training", least=0)
+            for name in ("seed", "step"):
+                object.__setattr__(self, name, whole(getattr(self, name), name, "Snapshot of a training", least=0))
             self.training.check(self.network, self.dtype)
 
     def build(self) -> nn.Sequential:

@@ -31,11 +31,13 @@ class Task:
     test_y: Array | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TaskError(f"task: expected a name, got {type(self.name).__name__}")
         one_of(self.loss, LOSSES, "loss", f'task "{self.name}"')
         if (self.test_x is None) != (self.test_y is None):
             raise TaskError(f'task "{self.name}": give both test_x and test_y, or neither')
         for x, y in (("x", "y"), ("test_x", "test_y")):
-            if getattr(self, x) is not None:
+            if x == "x" or getattr(self, x) is not None:
                 object.__setattr__(self, x, features(getattr(self, x), f'task "{self.name}": {x}'))
                 object.__setattr__(self, y, self._targets(getattr(self, y), f'task "{self.name}": {y}'))
                 if len(getattr(self, x)) != len(getattr(self, y)):

@@ -52,7 +52,7 @@ def train(
     """
     optimiser, rate, batch, seed = settled(resume, optimiser=optimiser, rate=rate, batch=batch, seed=seed)
     _check(model, task, steps, optimiser, rate, batch, threads)
-    seed_of(seed, "train")
+    steps, batch, threads, seed = int(steps), int(batch), int(threads), seed_of(seed, "train")
     net = fitting(model, task, "train")
     if resume is not None:
         check_resume(resume, model, net, task, steps, optimiser, batch, seed)
@@ -99,4 +99,4 @@ def _moments(snapshots: Collection[int], begun: int, steps: int) -> frozenset[in
     for k in snapshots:
         if not begun <= whole(k, "a snapshot's step", "train", least=0) <= steps:
             raise DescriptionError(f"train: snapshots must lie between {begun} and steps = {steps}, got {k}")
-    return frozenset(snapshots)
+    return frozenset(map(int, snapshots))

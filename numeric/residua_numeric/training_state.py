@@ -36,7 +36,7 @@ class TrainingState:
 
     def __post_init__(self) -> None:
         one_of(self.optimiser, KEPT, "optimiser", "TrainingState")
-        whole(self.batch, "batch", "TrainingState")
+        object.__setattr__(self, "batch", whole(self.batch, "batch", "TrainingState"))
         if not number(self.rate, "rate", "TrainingState") > 0:
             raise SnapshotError(f"TrainingState: rate must be above 0, got {self.rate!r}")
         if not (isinstance(self.task, str) and isinstance(self.data, str) and re.fullmatch("[0-9a-f]{64}", self.data)):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,19 @@ def test_interruption_leaves_complete_files_only(tmp_path: Path) -> None:
     assert "Traceback" not in err
     assert [p.name for p in tmp_path.iterdir()] == ["normalization"]
     assert (old / "findings.json").read_text() == "{}"
+
+
+def test_no_arguments_ask_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli._status(["--help"]) == cli.DONE
+    help = capsys.readouterr().out
+    assert help.startswith("Usage: residua [OPTIONS] COMMAND")
+    assert cli._status([]) == cli.DONE
+    assert capsys.readouterr() == (help, "")
+
+
+def test_the_version_is_the_installed_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli._status(["--version"]) == cli.DONE
+    assert capsys.readouterr() == (f"residua {version('residua')}\n", "")
 
 
 def test_help_helps() -> None:

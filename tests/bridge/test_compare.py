@@ -444,6 +444,16 @@ def test_wrong_arguments_are_refused(left: Any, right: Any) -> None:
         compare(left, right, X)
 
 
+@pytest.mark.parametrize("name", ["x", "weights", "bits", "exact"])
+def test_an_argument_of_no_use_is_refused(name: str) -> None:
+    model = model_of()
+    prediction = predict(J, weights_of(model), X)
+    given: Any = {"x": X, "weights": weights_of(model), "bits": 64, "exact": prediction}[name]
+    sides: Any = (J, model, X) if name == "exact" else (prediction, measure(model, "jacobian", X))
+    with pytest.raises(ResiduaError, match=f"are compared without `{name}`, got {type(given).__name__}$"):
+        compare(*sides, **{name: given})
+
+
 def test_a_model_that_is_no_sequential_is_refused() -> None:
     with pytest.raises(ResiduaError, match=r"expected a torch\.nn\.Sequential, got Linear"):
         compare(J, nn.Linear(4, 3).double(), X)

@@ -19,6 +19,18 @@ def test_numbers_become_floats_and_minus_zero_zero() -> None:
     assert math.copysign(1.0, number(-0.0, "eps", "Here", least=0.0)) == 1.0
 
 
+def test_whole_takes_the_integers_of_others_and_gives_an_int() -> None:
+    class Integer:
+        """As numpy's are: no int, but one by its own word."""
+
+        def __index__(self) -> int:
+            return 3
+
+    assert type(whole(Integer(), "size", "Here")) is int
+    with pytest.raises(DescriptionError, match="at least 4, got <"):
+        whole(Integer(), "size", "Here", least=4)
+
+
 @pytest.mark.parametrize("value", [0, -1, True, False, 2.0, "2", None, [2], 1.5, math.nan])
 def test_whole_refuses(value: Any) -> None:
     with pytest.raises(DescriptionError, match=r"^Here: size must be a whole number of at least 1, got "):

@@ -136,6 +136,21 @@ def test_sizes_must_be_whole_numbers(size: Any) -> None:
             make()
 
 
+def test_sizes_of_other_integers_are_kept_as_ints() -> None:
+    class Four:
+        """As numpy's integers are."""
+
+        def __index__(self) -> int:
+            return 4
+
+    size: Any = Four()
+    layers = (Linear(size, size), LayerNorm(size), RMSNorm(size), BatchNorm(size))
+    net, plain = Network(layers, size), Network((Linear(4, 4), LayerNorm(4), RMSNorm(4), BatchNorm(4)), 4)
+    assert net == plain
+    assert net.digest == plain.digest
+    assert repr(net) == repr(plain)
+
+
 @pytest.mark.parametrize("inputs", [-1, True, False, 2.0, 0.0, "2", None])
 def test_inputs_must_be_a_whole_number(inputs: Any) -> None:
     with pytest.raises(DescriptionError, match="inputs must be a whole number of at least 1, got"):

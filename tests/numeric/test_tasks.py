@@ -58,6 +58,21 @@ ONES = np.ones((3, 2))
 
 
 @pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("t", None, [[1.0]], "mean square error"), 'task "t": x must be a non-empty 2-D array'),
+        (("t", [[1.0]], None, "mean square error"), 'task "t": y must be a non-empty 2-D array'),
+        (("t", [[1.0]], None, "cross entropy"), 'task "t": y must be .points,. whole numbers from 0, got object'),
+        ((None, None, None, None), "task: expected a name, got NoneType"),
+        (("t", None, None, None), 'task "t": unknown loss None'),
+    ],
+)
+def test_nothing_is_no_data(arguments: Any, words: str) -> None:
+    with pytest.raises(ResiduaError, match=words):
+        Task(*arguments)
+
+
+@pytest.mark.parametrize(
     ("x", "y", "loss", "test", "words"),
     [
         (ONES, ONES, "mean squared", None, "did you mean 'mean square error'"),

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from residua_network import (
     Residual,
     ShapeError,
 )
-from residua_numeric import Run, Task, accuracy, build, loss_of, modules_of, train, weights_of
+from residua_numeric import Run, Task, accuracy, build, loss_of, modules_of, save, train, weights_of
 from residua_numeric.descent import minibatches
 from residua_numeric.state import on_threads
 
@@ -313,3 +314,17 @@ def test_refusals(arguments: dict[str, Any], words: str) -> None:
 def test_task_and_model_must_fit(task: Task, words: str, what: Callable[..., object]) -> None:
     with pytest.raises(ShapeError, match=words):
         what(build(NOISY), task)
+
+
+def test_numpys_integers_are_taken(tmp_path: Path) -> None:
+    integers: tuple[Any, Any] = (np.int64, int)
+    net = Network((Linear(1, 2), Linear(2, 1)))
+    task = Task.regression(np.sin, -1, 1, points=20)
+    found, plain = (
+        train(build(net), task, whole(4), "adam", 0.01, whole(8), whole(3), snapshots=(whole(2),), threads=whole(1))
+        for whole in integers
+    )
+    assert found.losses == plain.losses
+    save(found.last, tmp_path / "one")
+    save(plain.last, tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()

@@ -31,7 +31,7 @@ class BatchNorm(Layer):
     variants: ClassVar[tuple[str, ...]] = STATISTICS
 
     def __post_init__(self) -> None:
-        whole(self.size, "size", "BatchNorm")
+        object.__setattr__(self, "size", whole(self.size, "size", "BatchNorm"))
         object.__setattr__(self, "eps", number(self.eps, "eps", "BatchNorm", least=0.0))
         flag(self.affine, "affine", "BatchNorm")
         one_of(self.statistics, STATISTICS, "statistics", "BatchNorm")

@@ -20,7 +20,7 @@ class LayerNorm(Layer):
     }
 
     def __post_init__(self) -> None:
-        whole(self.size, "size", "LayerNorm")
+        object.__setattr__(self, "size", whole(self.size, "size", "LayerNorm"))
         object.__setattr__(self, "eps", number(self.eps, "eps", "LayerNorm", least=0.0))
         flag(self.affine, "affine", "LayerNorm")
 

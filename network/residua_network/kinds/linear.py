@@ -20,8 +20,8 @@ class Linear(Layer):
     }
 
     def __post_init__(self) -> None:
-        whole(self.inputs, "inputs", "Linear")
-        whole(self.outputs, "outputs", "Linear")
+        object.__setattr__(self, "inputs", whole(self.inputs, "inputs", "Linear"))
+        object.__setattr__(self, "outputs", whole(self.outputs, "outputs", "Linear"))
         flag(self.bias, "bias", "Linear")
 
     @property

@@ -17,7 +17,7 @@ class RMSNorm(Layer):
     parameters: ClassVar[Mapping[str, Parameter]] = {"weight": Parameter(("size",), switch="affine", absent=1.0)}
 
     def __post_init__(self) -> None:
-        whole(self.size, "size", "RMSNorm")
+        object.__setattr__(self, "size", whole(self.size, "size", "RMSNorm"))
         object.__setattr__(self, "eps", number(self.eps, "eps", "RMSNorm", least=0.0))
         flag(self.affine, "affine", "RMSNorm")
 
