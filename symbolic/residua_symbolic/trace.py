@@ -20,7 +20,7 @@ from residua_symbolic.expressions.calculus import partials
 from residua_symbolic.expressions.conversion import from_program, to_sympy
 from residua_symbolic.expressions.evaluation import PointError, evaluate
 from residua_symbolic.expressions.given import given
-from residua_symbolic.expressions.graph import NUMBER, VARIABLE, Graph, Node, below, binary, variables
+from residua_symbolic.expressions.graph import NUMBER, VARIABLE, Graph, Node, below, binary, rebuilt, variables
 from residua_symbolic.expressions.networks import network_graph
 from residua_symbolic.tables import Grid
 from residua_symbolic.trace_exact import exact_value, fraction
@@ -33,6 +33,7 @@ MODES = ("forward", "reverse", "both")
 INPUT = "input"
 MOST_OPERATIONS = 5000  # a trace is there to be read; the graph itself carries what is larger
 KINKS = {"abs": "a kink", "relu": "a kink", "sign": "a jump", "step": "a jump"}  # at 0, where torch takes 0
+BY_VALUE = ("sigmoid", "tanh", "tan", "sqrt")  # functions whose derivative is written in their value
 FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
 LETTERS = {"weight": "W", "bias": "b", "running_mean": "m", "running_var": "s"}
 
@@ -381,7 +382,7 @@ class _Steps:
         moving = [isinstance(a, str) and a in self._moving for a in arguments]
         if any(moving):
             self._moving.add(name)
-        local = self._partials(node, moving, words)
+        local = self._partials(node, moving, words, name)
         formula = to_sympy(node, symbols=self.symbols)
         self.nodes[name] = TracedNode(name, function, arguments, formula, value, self._exact(node), local)
         return name
@@ -389,7 +390,7 @@ class _Steps:
     def _argument(self, argument: str | Fraction) -> Node:
         return self._graph.variable(argument) if isinstance(argument, str) else self._graph.number(argument)
 
-    def _partials(self, node: Node, moving: Sequence[bool], words: str) -> dict[str, LocalDerivative]:
+    def _partials(self, node: Node, moving: Sequence[bool], words: str, own: str) -> dict[str, LocalDerivative]:
         """By the names of the arguments that move; of x x both sides together."""
         found: dict[str, Node] = {}
         if not any(moving):
@@ -403,12 +404,24 @@ class _Steps:
                 found[argument.value] = found.get(argument.value, self._graph.zero) + partial
         return {
             name: LocalDerivative(
-                to_sympy(partial, symbols=self.symbols),
+                to_sympy(self._shortened(partial, node, own), symbols=self.symbols),
                 self._value(partial, words, f"has no derivative by {name}"),
                 self._exact(partial),
             )
             for name, partial in found.items()
         }
+
+    def _shortened(self, partial: Node, node: Node, own: str) -> Node:
+        """With the operation's own name where its derivative is usually written so: y (1 − y) of a sigmoid."""
+        if node.function not in BY_VALUE:
+            return partial
+
+        def rule(one: Node, arguments: tuple[Node, ...]) -> Node:
+            if one is node:
+                return self._graph.variable(own)
+            return self._graph.apply(one.function, *arguments) if arguments else one
+
+        return rebuilt([partial], rule)[0]
 
     def _values(self, node: Node) -> list[float]:
         return [self.nodes[a.value].value if a.function == VARIABLE else float(a.value) for a in node.arguments]

@@ -262,7 +262,7 @@ class OperationCounts:
             "mode-operations",
             "Operations of a gradient over those of the function",
             "inputs n",
-            "operations / operations of the function",
+            "operations, gradient / function",
             tuple(curves),
             *("log", "log", "A gradient by n forward sweeps, and by one reverse sweep."),
         )
