@@ -19,6 +19,7 @@ Place = tuple[str, int]  # (node, layer): the node in its own layer, in a later 
 Layers = list[list[Place]]
 
 SWEEPS = 24  # barycentre sweeps; the best order seen is kept
+PULLS = (1.0, 2.0, 8.0)  # of a line between two nodes, at an end of a long edge, within it
 RELAXATIONS = 200  # each a fixed small cost; heights have settled long before in graphs that can be read
 
 
@@ -189,7 +190,7 @@ def _heights(
     """
     pulls: dict[Place, list[tuple[Place, float]]] = {}
     for start, end in links:
-        weight = (1.0, 2.0, 8.0)[sum(not is_node(place, level) for place in (start, end))]
+        weight = PULLS[sum(not is_node(place, level) for place in (start, end))]
         pulls.setdefault(start, []).append((end, weight))
         pulls.setdefault(end, []).append((start, weight))
     stacked = [_stacked(layer, size, gap) for layer in layers]

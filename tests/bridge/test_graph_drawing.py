@@ -104,6 +104,17 @@ def test_sweeps_save_crossings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert swept < crossings(layout(edges), edges)
 
 
+def test_long_edges_rise_less_than_short_ones_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rises(edges: list[tuple[str, str]]) -> float:
+        found = layout(edges)
+        inside = {pair for edge in edges for pair in pairwise(way(*edge, found.level)[1:-1])}
+        return sum((found.heights[a] - found.heights[b]) ** 2 for a, b in inside)
+
+    straight = rises(arbitrary(1))
+    monkeypatch.setattr(graph_layout, "PULLS", (1.0, 1.0, 1.0))
+    assert 2 * straight < rises(arbitrary(1))
+
+
 def test_a_long_edge_is_straight() -> None:
     edges = [*((f"{k}", f"{k + 1}") for k in range(8)), ("0", "8")]
     found = layout(edges)
