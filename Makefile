@@ -1,6 +1,6 @@
 # make report    set up, then derive, train, compare and write the reports into reports/
 # make test      set up, then lint, types and tests
-# make bench     set up, then time it against torch and write benchmarks/results.md
+# make bench     set up, then time it against torch and other symbolic systems; writes benchmarks/*.md
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -15,8 +15,9 @@ test: .venv/installed-dev
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -q
 
-bench: .venv/installed
+bench: .venv/installed-bench
 	$(BIN)/python benchmarks/jacobian.py
+	$(BIN)/python benchmarks/differentiation.py
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -27,6 +28,10 @@ bench: .venv/installed
 
 .venv/installed-dev: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv/installed-bench: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	touch $@
 
 clean:

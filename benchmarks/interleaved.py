@@ -9,13 +9,28 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-Contender = Callable[[], object]
+
+@dataclass(frozen=True)
+class Prepared:
+    """A contender that needs a thing of its own for every call, made while no clock runs."""
+
+    make: Callable[[], Any]
+    run: Callable[[Any], object]
+
+    def __call__(self) -> object:
+        return self.run(self.make())
+
+
+Contender = Callable[[], object] | Prepared
 
 SHORTEST = 0.05  # seconds: a sample repeats its contender until it takes about that long
+MANY = 1000  # calls in a sample, at most
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,13 @@ class Times:
         times = (milliseconds(self.best(name)), milliseconds(self.best(peer)))
         return (what, *times, ratio, *judged(median(found), aim, f"{aim:g}" if aim else ""))
 
+    def faster_row(self, what: str, name: str, peer: str, aim: float | None = None) -> tuple[str, ...]:
+        """A row with the ratio the other way round; `aim`: the smallest median that meets it."""
+        found = self.ratios(peer, name)
+        ratio = f"{median(found):.3g} ({found[0]:.3g}–{found[-1]:.3g})"
+        met = ("", "") if aim is None else (f"≥ {aim:g}", "yes" if median(found) >= aim else "no")
+        return (what, milliseconds(self.best(name)), milliseconds(self.best(peer)), ratio, *met)
+
 
 def judged(value: float, aim: float | None, text: str) -> tuple[str, str]:
     """The last two cells of a row: the aim, and whether it is met."""
@@ -59,14 +81,16 @@ def interleave(contenders: Mapping[str, Contender], repetitions: int) -> Times:
 
 def _calls(contender: Contender) -> int:
     contender()
-    return max(1, math.ceil(SHORTEST / _sample(contender, 1)))
+    return min(MANY, max(1, math.ceil(SHORTEST / _sample(contender, 1))))
 
 
 def _sample(contender: Contender, calls: int) -> float:
+    prepared = isinstance(contender, Prepared)
+    work = [partial(contender.run, contender.make()) for _ in range(calls)] if prepared else [contender] * calls
     gc.collect()
     begin = time.process_time()
-    for _ in range(calls):
-        contender()
+    for call in work:
+        call()
     return (time.process_time() - begin) / calls
 
 
@@ -78,6 +102,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def milliseconds(seconds: float) -> str:
     """Three digits."""
+    if seconds < 1e-3:
+        return f"{seconds * 1e3:.3f} ms"
     return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
