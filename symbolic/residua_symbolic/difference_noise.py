@@ -44,33 +44,41 @@ class Noise:
 
     def of_values(self, values: Mapping[str, Any], dtype: str) -> Floats:
         """s: root mean square error of one value of y."""
-        place = self._place(values, dtype)
+        place = self._place(values, dtype, 0.0)
         total = sum((w**2 * v for w, v in zip(place.weights, place.variances, strict=True)), np.zeros(()))
         return np.asarray(np.sqrt(total + 0 * values[self._variable]))
 
-    def of_quotient(self, formula: Formula, values: Mapping[str, Any], h: Any, dtype: str) -> Floats:
+    def of_quotient(
+        self, formula: Formula, values: Mapping[str, Any], h: Any, dtype: str, taken: bool = False, grain: float = 0.0
+    ) -> Floats:
         """Root mean square rounding error of the quotient at steps h, which broadcast against the points.
 
-        Three parts: rounding of y, of x + s h where it is not exact, of the quotient's own operations.
+        Three parts: rounding of y, of x + s h where it is not exact, of the quotient's own operations. `taken`: at the
+        places that x + s h is rounded to, without the second part (see `moves`). `grain`: a power of two of which all
+        points are multiples, where they are on a coarser grid than floats, so that more operations are exact.
         """
         x, h = np.broadcast_arrays(np.asarray(values[self._variable], float), np.asarray(h, float))
         slope, *rates = self._evaluated([self._slope, *self._rates], {**values, self._variable: x})
+        steps = moves(formula, x, h, dtype) if taken else {s: float(s) * h for s in formula.weights}
+        finest = np.minimum(grain, min(abs(float(s)) for s in formula.weights if s) * h)
+        places = [self._place({**values, self._variable: x + step}, dtype, finest) for step in steps.values()]
         variance: Any = np.zeros(np.shape(h))
-        moved = {s: x + float(s) * h for s in formula.weights}
-        places = [self._place({**values, self._variable: at}, dtype) for at in moved.values()]
         for number, rate in enumerate(rates):
-            variance = variance + _of_operation(formula, places, number, rate * h)
-        for s, c in formula.weights.items():
-            rounded = ~_exact(x, float(s) * h, dtype)
-            variance = variance + (float(c) * slope * spacing(moved[s], dtype)) ** 2 / 12 * rounded
+            variance = variance + _of_operation(formula, places, number, [rate * step for step in steps.values()])
+        if not taken:
+            variance = variance + slope**2 * _of_moves(formula, x, h, dtype)
         own = _own(formula) * spacing(slope, dtype) ** 2 / 12
-        return np.asarray(np.sqrt(variance / h**2 + own))
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0) / h**2 + own))  # below 0: places in different binades
 
-    def _place(self, values: Mapping[str, Any], dtype: str) -> "_Place":
+    def _place(self, values: Mapping[str, Any], dtype: str, grain: Any) -> "_Place":
         found = self._evaluated([*self._order, *self._weights], values)
+        grains = {}
+        for node, value in zip(self._order, found, strict=False):
+            coarser = grain if node.function == VARIABLE and node.value == self._variable else 0.0
+            grains[node.index] = np.maximum(_grain(node, value, dtype), coarser)
         at = dict(zip((node.index for node in self._order), found, strict=False))
         spacings = [spacing(at[node.index], dtype) for node in self.operations]
-        variances = [_variance(node, at, u, dtype) for node, u in zip(self.operations, spacings, strict=True)]
+        variances = [_variance(node, grains, u) for node, u in zip(self.operations, spacings, strict=True)]
         return _Place(found[len(self._order) :], spacings, variances)
 
     def _evaluated(self, nodes: Sequence[Node], values: Mapping[str, Any]) -> list[Any]:
@@ -87,39 +95,39 @@ class _Place:
     variances: Sequence[Any]
 
 
-def _variance(node: Node, values: Mapping[int, Any], unit: Floats, dtype: str) -> Any:
+def _variance(node: Node, grains: Mapping[int, Any], unit: Floats) -> Any:
     """u²/12 (1 + 2 (g/u)²) where the exact result is a multiple of g < u, 0 where g ≥ u: then it is a float.
 
-    Sums and products of floats are such multiples; errors are then the 2 u/g whole multiples of g within ± u/2.
+    Sums and products of floats are such multiples; errors are then whole multiples of g within ± u/2.
     """
-    grains = [_grain(a, values, dtype) for a in node.arguments] if node.function in ("add", "sub", "mul") else []
-    if not grains:
+    if node.function not in ("add", "sub", "mul"):
         return unit**2 / 12
-    grain = np.minimum.reduce(np.broadcast_arrays(*grains)) if node.function != "mul" else math.prod(grains)
+    own = np.broadcast_arrays(*(grains[a.index] for a in node.arguments))
+    grain = np.prod(own, axis=0) if node.function == "mul" else np.min(own, axis=0)
     return np.where(grain < unit, unit**2 / 12 + grain**2 / 6, 0.0)
 
 
-def _grain(node: Node, values: Mapping[int, Any], dtype: str) -> Any:
+def _grain(node: Node, value: Any, dtype: str) -> Any:
     """A power of two of which the value is a multiple: of a number its last bit, else the spacing of floats there."""
     if node.function != NUMBER:
-        return spacing(values[node.index], dtype)
-    mantissa, denominator = float(np.asarray(float(values[node.index])).astype(dtype)).as_integer_ratio()
+        return spacing(value, dtype)
+    mantissa, denominator = float(np.asarray(float(value)).astype(dtype)).as_integer_ratio()
     return math.inf if mantissa == 0 else (mantissa & -mantissa) / denominator
 
 
-def _of_operation(formula: Formula, places: Sequence[_Place], number: int, rate: Any) -> Any:
-    """Σ_ab c_a c_b w_a w_b cov(ε_a, ε_b), ε the error of this operation at two places."""
+def _of_operation(formula: Formula, places: Sequence[_Place], number: int, moves: Sequence[Any]) -> Any:
+    """Σ_ab c_a c_b w_a w_b cov(ε_a, ε_b), ε the error of this operation; moves: how far its value is from that at x."""
     terms = [
-        (s, float(c) * place.weights[number], place.spacings[number], place.variances[number])
-        for (s, c), place in zip(formula.weights.items(), places, strict=True)
+        (move, float(c) * place.weights[number], place.spacings[number], place.variances[number])
+        for c, place, move in zip(formula.weights.values(), places, moves, strict=True)
     ]
     total: Any = 0.0
-    for k, (s, weight, unit, variance) in enumerate(terms):
+    for k, (move, weight, unit, variance) in enumerate(terms):
         total = total + weight**2 * variance
-        for s2, weight2, unit2, variance2 in terms[k + 1 :]:
+        for move2, weight2, unit2, variance2 in terms[k + 1 :]:
             finest = np.minimum(unit, unit2)
             size = np.minimum(variance, variance2)
-            total = total + 2 * weight * weight2 * size * _correlation(rate * float(s2 - s), finest)
+            total = total + 2 * weight * weight2 * size * _correlation(move2 - move, finest)
     return total
 
 
@@ -130,12 +138,35 @@ def _correlation(apart: Any, finest: Floats) -> Any:
     return np.where(steps < NEAR, 1 - 6 * theta * (1 - theta), 0.0)
 
 
-def _exact(x: Floats, move: Floats, dtype: str) -> NDArray[np.bool_]:
-    """Whether x + move is exact in the dtype (both of that dtype): TwoSum leaves nothing."""
+def _of_moves(formula: Formula, x: Floats, h: Floats, dtype: str) -> Any:
+    """Variance of Σ c δ, δ the error of x + s h, as if its rounding were random; none where the sums are exact.
+
+    x is a float, so that x + s h and x − s h are rounded by opposite errors: where the central quotient loses the even
+    terms of the truncation, these stay.
+    """
+    found = moves(formula, x, h, dtype)
+    units = {s: spacing(x + float(s) * h, dtype) * (found[s] != float(s) * h) for s in formula.weights}
+    total: Any = 0.0
+    for s, c in formula.weights.items():
+        total = total + (float(c) * units[s]) ** 2 / 12
+        if s > 0 and -s in units:
+            total = total - 2 * float(c * formula.weights[-s]) * np.minimum(units[s], units[-s]) ** 2 / 12
+    return total
+
+
+def moves(formula: Formula, x: Any, h: Any, dtype: str) -> dict[Fraction, Floats]:
+    """{s: the step from x to what x + s h is rounded to}: s h itself where the sum is exact."""
+    x, h = np.broadcast_arrays(np.asarray(x, float), np.asarray(h, float))
+    return {s: _taken(x, float(s) * h, dtype) for s in formula.weights}
+
+
+def _taken(x: Floats, move: Floats, dtype: str) -> Floats:
+    """The step (x + move) − x that is taken where x + move is rounded to the dtype, itself exact (Sterbenz, TwoSum)."""
     a, b = x.astype(dtype), move.astype(dtype)
     total = a + b
     part = total - a
-    return np.asarray((a - (total - part)) + (b - part) == 0)
+    missing = (a - (total - part)) + (b - part)
+    return np.asarray(b.astype(np.float64) - missing.astype(np.float64))
 
 
 def _own(formula: Formula) -> float:
