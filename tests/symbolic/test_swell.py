@@ -1,0 +1,220 @@
+"""Swell against SymPy itself where the tree fits, and against recurrences of another kind where it does not."""
+
+import json
+
+import pytest
+import sympy as sp
+
+from residua_network import Activation, Linear, Network, ResiduaError
+from residua_symbolic.differentiated import Derivatives
+from residua_symbolic.expressions.evaluation import vanishes
+from residua_symbolic.expressions.conversion import from_sympy
+from residua_symbolic.expressions.graph import Graph
+from residua_symbolic.expressions.calculus import derivative
+from residua_symbolic.functions import sigmoid
+from residua_symbolic.swell import COUNTED, COUNTS, FORMS, Size, program_operations, shown, swell
+from residua_symbolic.swell_networks import DEPTHS, WIDTHS, network_laws, plain_network
+
+X = sp.Symbol("x", real=True)
+LOGISTIC = 4 * X * (1 - X)
+MAPS = (
+    LOGISTIC,
+    sp.tanh(X),
+    sigmoid(X),
+    1 / (1 + sp.exp(-X)),
+    X * sp.sin(X),
+    X**2 - sp.Rational(3, 4),
+    sp.sqrt(1 + X**2),
+)
+
+
+def by_sympy(d: sp.Expr) -> tuple[int, ...]:
+    """What SymPy itself says."""
+    visited = list(sp.preorder_traversal(d))
+    parts, rest = sp.cse(d)
+    cse = sum(sp.count_ops(p) for _, p in parts) + sum(map(sp.count_ops, rest))
+    return len(visited), len(set(visited)), int(sp.count_ops(d)), len(str(d)), int(cse)
+
+
+def counts(size: Size) -> tuple[int | None, ...]:
+    return size.tree_nodes, size.graph_nodes, size.operations, size.characters, size.cse_operations
+
+
+@pytest.mark.parametrize("f", MAPS, ids=str)
+def test_raw_counts_are_sympy_s_own(f: sp.Expr) -> None:
+    level = X
+    for size in swell(f, iterate=5):
+        assert counts(size) == by_sympy(sp.diff(level, X))
+        level = f.subs(X, level)
+
+
+def test_the_contract() -> None:
+    rows = swell("4*x*(1-x)", iterate=9)
+    assert [row.n for row in rows] == list(range(1, 10))
+    assert rows[8].tree_nodes == sum(1 for _ in sp.preorder_traversal(_logistic_derivative(9)))
+    assert rows.rows == swell(LOGISTIC, iterate=9).rows
+
+
+def _logistic_derivative(n: int) -> sp.Expr:
+    level = X
+    for _ in range(n - 1):
+        level = LOGISTIC.subs(X, level)
+    return sp.diff(level, X)
+
+
+@pytest.mark.parametrize("f", [*MAPS, sp.log(1 + X**4) ** X, sp.Abs(X * sp.cos(X)) + sp.atan(X)], ids=str)
+def test_the_derivative_is_the_one_of_sympy(f: sp.Expr) -> None:
+    twice = f.xreplace({X: f})
+    derivatives = Derivatives(X)
+    assert derivatives(twice) == sp.diff(twice, X)
+    assert derivatives(derivatives(f)) == sp.diff(sp.diff(f, X), X)
+
+
+def test_higher_orders_are_derivatives_of_derivatives() -> None:
+    d = sp.exp(sp.sin(X))
+    for size in swell(d, order=4):
+        d = sp.diff(d, X)
+        assert counts(size) == by_sympy(d)
+
+
+@pytest.mark.parametrize(("form", "rewrite"), [("expanded", sp.expand), ("simplified", sp.factor)])
+def test_other_forms_of_sympy(form: str, rewrite: object) -> None:
+    for size in swell(LOGISTIC, iterate=5, form=form):
+        assert counts(size) == by_sympy(rewrite(_logistic_derivative(size.n)))  # type: ignore[operator]
+
+
+def test_the_graph_form_is_the_graph_unfolded() -> None:
+    """f = 4 x (1 − x) as written: T <- 2 T + 4; d = (4 (1 − l) − 4 l) d' over the previous level."""
+    for size in swell("4*x*(1-x)", iterate=12, form="graph").rows[1:]:
+        assert size.tree_nodes == 3 * size.n * 2**size.n - 4 * 2**size.n + 1
+        assert size.cse_operations is not None
+        assert size.forward_operations is not None
+        assert size.cse_operations <= size.forward_operations
+
+
+def test_operations_of_the_two_modes_are_those_of_their_programs() -> None:
+    graph = Graph()
+    y = from_sympy(graph, sp.exp(X) * sp.sin(X))
+    d = derivative(y, graph.variable("x"))
+    assert program_operations([y]) == 3
+    assert program_operations([y, d]) == 3 + 1 + 1 + 1  # cos, two products of which one is y itself, a sum
+    row = swell("exp(x)*sin(x)")[0]
+    assert row.forward_operations == program_operations([y, d])
+
+
+def test_level_sixty_is_counted_and_follows_the_recurrence_of_its_own_first_levels() -> None:
+    """The roots 2, 2, 2, 1 of the tree's law were read off levels up to 12; here at 60, counted one by one."""
+    rows = swell(LOGISTIC, iterate=60)
+    trees = [row.tree_nodes for row in rows]
+    assert rows[59].by_law == ()
+    for n in range(7, 60):
+        a, b, c, d = (trees[n - k] for k in range(1, 5))
+        assert trees[n] == 7 * a - 18 * b + 20 * c - 8 * d  # (z − 2)³ (z − 1)
+    assert rows[59].operations == (5 * 60**2 + 5 * 60 - 18) * 2**60 // 16
+    assert rows[59].tree_nodes == (5 * 60**2 + 5 * 60 - 18) * 2**60 // 8 + 2
+
+
+def test_beyond_what_is_counted_laws_say_so() -> None:
+    found = swell(LOGISTIC, iterate=2000)
+    assert len(found) == 2000
+    assert found[COUNTED - 1].by_law == ()
+    last = found[1999]
+    assert "tree_nodes" in last.by_law
+    assert last.characters is None  # digits obey no recurrence
+    assert last.tree_nodes == (5 * 2000**2 + 5 * 2000 - 18) * 2**2000 // 8 + 2
+    assert last.forward_operations == 7 * 2000 - 9
+    assert "verified exactly for n = " in found.text()
+    graph = Graph()
+    y = x = graph.variable("x")
+    for _ in range(1999):
+        y = graph.mul(graph.mul(graph.number(4), y), graph.sub(graph.one, y))
+    assert program_operations([y, derivative(y, x)]) == last.forward_operations
+
+
+def test_a_linear_map_does_not_swell() -> None:
+    rows = swell(X + 1, iterate=100)
+    assert {(row.tree_nodes, row.operations, row.graph_nodes) for row in rows} == {(1, 0, 1)}
+
+
+def test_results_print_in_every_format() -> None:
+    found = swell(LOGISTIC, iterate=70)
+    for text in (found.text(), found.markdown(), found.latex()):
+        assert "digits)" in text
+        assert "–" in text
+    data = json.loads(json.dumps(found.to_dict()))
+    assert data["rows"][59]["tree_nodes"] == found[59].tree_nodes
+    assert set(data["rows"][0]) >= {"n", *COUNTS}
+    assert r"\toprule" in found.latex()
+
+
+def test_long_numbers_are_shortened() -> None:
+    assert shown(123456789012345) == 123456789012345
+    assert shown(1234567890123456) == "123456…123456 (16 digits)"
+    assert str(shown(10**5000)).endswith("000000 (5001 digits)")
+    assert shown(None) == "–"
+
+
+@pytest.mark.parametrize("form", ["raw", "graph"])
+def test_network_laws_hold_at_a_size_that_they_were_not_made_from(form: str) -> None:
+    laws = network_laws(form)
+    assert {
+        "tree_nodes",
+        "graph_nodes",
+        "operations",
+        "cse_operations",
+        "forward_operations",
+        "reverse_operations",
+    } <= set(laws)
+    depth, width = DEPTHS[-1] + 1, 4
+    row = swell(plain_network(depth, width), form=form)[-1]
+    for name, law in laws.items():
+        if getattr(row, name) is not None:
+            assert law.at(depth, width) == getattr(row, name), name
+
+
+def test_a_network_s_derivative_is_that_of_its_expression() -> None:
+    net = Network((Linear(2, 2), Activation("tanh"), Linear(2, 1)))
+    a, b = sp.symbols("a b", real=True)
+    w = sp.symbols("w:9", real=True)
+    h = [sp.tanh(w[3 * k] * a + w[3 * k + 1] * b + w[3 * k + 2]) for k in range(2)]
+    y = w[6] * h[0] + w[7] * h[1] + w[8]
+    size = swell(net)[-1]
+    d = sp.diff(y, a)
+    assert (size.tree_nodes, size.graph_nodes, size.operations) == (by_sympy(d)[0], by_sympy(d)[1], by_sympy(d)[2])
+    by_weight = swell(net, variable="0.weight[0,0]")[-1]
+    assert by_weight.tree_nodes == by_sympy(sp.diff(y, w[0]))[0]
+
+
+def test_the_difference_of_two_routes_vanishes() -> None:
+    """SymPy's derivative and the graph's are the same function."""
+    graph = Graph()
+    y = from_sympy(graph, LOGISTIC.xreplace({X: LOGISTIC}))
+    theirs = from_sympy(graph, Derivatives(X)(LOGISTIC.xreplace({X: LOGISTIC})))
+    assert vanishes(theirs - derivative(y, graph.variable("x")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"expression": LOGISTIC, "iterate": 0}, "iterate: expected a whole number from 1"),
+        ({"expression": LOGISTIC, "iterate": -3}, "iterate"),
+        ({"expression": LOGISTIC, "iterate": 10**9}, "iterate"),
+        ({"expression": LOGISTIC, "iterate": 2.0}, "iterate"),
+        ({"expression": LOGISTIC, "order": 0}, "order"),
+        ({"expression": LOGISTIC, "form": "nice"}, "form"),
+        ({"expression": LOGISTIC, "variable": "y"}, "variable"),
+        ({"expression": sp.Integer(3)}, "variable"),
+        ({"expression": X * sp.Symbol("y")}, "one of: x, y"),
+        ({"expression": 3}, "expected text or a SymPy expression"),
+        ({"expression": Network((Linear(2, 1),)), "iterate": 3}, "not iterated"),
+        ({"expression": Network((Linear(2, 1),)), "variable": "x3"}, "variable"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(arguments: dict[str, object], words: str) -> None:
+    with pytest.raises(ResiduaError, match=words):
+        swell(**arguments)  # type: ignore[arg-type]
+
+
+def test_every_form_is_named() -> None:
+    for form in FORMS:
+        assert swell(LOGISTIC, iterate=2, form=form).form == form
