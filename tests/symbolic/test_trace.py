@@ -200,7 +200,7 @@ def test_odd_requests_are_refused(document: Trace, network: tuple[Network, dict[
     for call, words in (
         (lambda: document.forward("v"), "unknown input"),
         (lambda: document.reverse(1), "output from 0 to 0"),
-        (lambda: document.text("sideways"), "unknown mode"),
+        (lambda: document.text("sideways"), "unknown mode"),  # type: ignore[arg-type]
         (lambda: trace("x", {"x": 1}, weights=weights), "Network only"),
         (lambda: trace("x", {"x": 1}, names="v1"), "names"),
         (lambda: trace((), {}), "at least one expression"),
@@ -216,7 +216,7 @@ def test_odd_requests_are_refused(document: Trace, network: tuple[Network, dict[
         ),
     ):
         with pytest.raises(ResiduaError, match=words):
-            call()  # type: ignore[no-untyped-call]
+            call()
 
 
 def test_plain_data_and_drawing(document: Trace) -> None:

@@ -1,5 +1,6 @@
 """Document 004 on derivatives: the rules, backpropagation, forward and reverse mode, and what each of them costs."""
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -30,7 +31,7 @@ from residua_symbolic.rules import RULES
 DOCUMENT = "1/(exp(-(w*x+b))+1)"
 SURVEY = "log(x1) + x1*x2 - sin(x2)"
 AT = {"x1": 2.0, "x2": 5.0}
-SHIFT = Fraction(2**40 + 1, 2**40)
+LINE = Fraction(math.log(2) / 2) * (1 + Fraction(1, 2**40))  # LINE · 2 is ln 2, but for one part in 2^40
 
 RULES_TITLE = "The rules of differentiation"
 BACKPROPAGATION = "Backpropagation, derived from the chain rule"
@@ -204,7 +205,7 @@ STUDY = Study(
                 "x₂ taken for a constant in the product": Operation("v2", "mul", ("x1", Fraction(5))),
                 "cosine for sine": Operation("v4", "cos", ("x2",)),
                 "plus for minus": Operation("v5", "add", ("v3", "v4")),
-                "the sum times 1 + 2⁻⁴⁰": Operation("v3", "mul", (Fraction(10693147, 1000000), SHIFT)),
+                "a line for the logarithm, right here but for one part in 2⁴⁰": Operation("v1", "mul", ("x1", LINE)),
             },
         ),
         NetworkTrace(
