@@ -35,6 +35,16 @@ def test_the_table_of_004_comes_out_to_the_last_bit() -> None:
         assert tuple(repr(float(getattr(row, name))) for row in found) == printed
 
 
+def test_quotients_are_formed_as_they_are_written() -> None:
+    f = math.sin
+    for row in differences("sin(x)", at=0.7, steps=(0.1, 0.013, 1e-5, 3e-7)):
+        a, h = 0.7, row.step
+        assert float(row.forward) == (f(a + h) - f(a)) / h
+        assert float(row.backward) == (f(a) - f(a - h)) / h
+        wide, half = (f(a + h) - f(a - h)) / (2 * h), (f(a + h / 2) - f(a - h / 2)) / (2 * (h / 2))
+        assert (float(row.central), float(row.richardson)) == (wide, (4 * half - wide) / 3)
+
+
 def test_that_table_needs_an_exp_that_is_correctly_rounded_and_this_one_is() -> None:
     line = FunctionLine(differences(sp.exp(x)).program, "x", {"x": 0.0})
     for h in (0.1, 0.01, 0.001):
