@@ -134,8 +134,8 @@ def _table(rows: list[tuple[Any, ...]], count: int) -> Table:
     caption = (
         f"{count} directions, each at weights of its own that differ by {ELSEWHERE:g} of themselves. s: rms noise "
         f"of the loss as torch computes it, measured about a fitted polynomial along {NOISES} of them; best step and "
-        "least error by the closed formula from it and the derivatives, rms over the directions; relative: over the rms "
-        "of the derivative itself."
+        "least error by the closed formula from it and the derivatives, rms over the directions; relative: over the "
+        "rms of the derivative itself."
     )
     return Table("Loss gradient by difference quotients", columns, tuple(rows), caption)
 
