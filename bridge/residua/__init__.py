@@ -8,7 +8,10 @@ _HOME = {
         "Activation", "BatchNorm", "Dropout", "Layer", "LayerNorm", "Linear", "Network", "RMSNorm", "Residual",
         "ResiduaError",
     ),
-    "residua_symbolic": ("Enclosure", "Paths", "Prediction", "derive_layer", "derive_spectrum", "jacobian", "predict"),
+    "residua_symbolic": (
+        "Differences", "Enclosure", "Paths", "Prediction", "Swell", "Trace", "derive_layer", "derive_spectrum",
+        "differences", "jacobian", "predict", "swell", "trace",
+    ),
     "residua_numeric": (
         "Measurement", "Run", "Snapshot", "Task", "accuracy", "build", "collect_statistics", "describe", "load",
         "loss_of", "measure", "save", "train", "weights_of",

@@ -12,9 +12,9 @@ SHOWN = ("forward", "central", "richardson")  # backward runs along forward
 
 
 def error_curves(found: Differences) -> Figure:
-    """|quotient − derivative| over h from 0.56 down to 1e-15, in float64 as computed, with the model's root mean square.
+    """|quotient − derivative| over h from 0.56 down to 1e-15 in float64, as computed and as the model expects (rms).
 
-    Steps at which a quotient does not exist are left out.
+    Steps so large that a quotient does not exist are left out.
     """
     rows = _rows(found)
     curves = []

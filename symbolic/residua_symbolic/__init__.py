@@ -1,15 +1,19 @@
 """The exact side: derivations that prove themselves, and their evaluation. No torch."""
 
 from residua_symbolic.derivation import Derivation, Proof, ProofError, Step
+from residua_symbolic.differences import Differences, differences
 from residua_symbolic.enclosure import Enclosure
 from residua_symbolic.jacobian import NetworkJacobian, jacobian
 from residua_symbolic.layer import LayerDerivation, derive_layer
 from residua_symbolic.paths import Paths
 from residua_symbolic.prediction import Prediction, predict
 from residua_symbolic.spectrum import Spectrum, derive_spectrum
+from residua_symbolic.swell import Swell, swell
+from residua_symbolic.trace import Trace, trace
 
 __all__ = [
     "Derivation",
+    "Differences",
     "Enclosure",
     "LayerDerivation",
     "NetworkJacobian",
@@ -19,8 +23,13 @@ __all__ = [
     "ProofError",
     "Spectrum",
     "Step",
+    "Swell",
+    "Trace",
     "derive_layer",
     "derive_spectrum",
+    "differences",
     "jacobian",
     "predict",
+    "swell",
+    "trace",
 ]

@@ -1,0 +1,100 @@
+"""The commands that take an expression: every format, the files, and bad input in one line with status 2."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from residua_bridge.cli import BAD_INPUT, DONE, PRINTED, _status
+
+EXAMPLE = "1/(exp(-(w*x+b))+1)"
+CALLS = {
+    "swell": ["swell", "4*x*(1-x)", "--iterate", "4"],
+    "trace": ["trace", EXAMPLE, "--at", "x=1,w=0,b=0"],
+    "differences": ["differences", "exp(x)", "--at", "0"],
+}
+WORDS = {"swell": "166", "trace": "0.25", "differences": "1.0517091807564771"}
+
+
+@pytest.mark.parametrize("format", PRINTED)
+@pytest.mark.parametrize("command", CALLS)
+def test_every_command_prints_every_format(command: str, format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _status([*CALLS[command], "--format", format]) == DONE
+    printed = capsys.readouterr().out
+    assert WORDS[command] in printed
+    if format == "json":
+        assert json.loads(printed)
+    if format == "latex":
+        assert r"\toprule" in printed
+
+
+def test_json_has_the_names_of_the_attributes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _status([*CALLS["trace"], "--format", "json"]) == DONE
+    found = json.loads(capsys.readouterr().out)
+    assert found["value"] == 0.5
+    assert found["gradient"] == {"w": 0.25, "x": 0.0, "b": 0.25}
+    assert _status([*CALLS["swell"], "--format", "json"]) == DONE
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["n"] for row in rows] == [1, 2, 3, 4]
+    assert _status([*CALLS["differences"], "--steps", "1/10,1e-3", "--format", "json"]) == DONE
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["step"] for row in rows] == [0.1, 0.001]
+
+
+def test_one_mode_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _status([*CALLS["trace"], "--mode", "reverse"]) == DONE
+    printed = capsys.readouterr().out
+    assert "Reverse mode" in printed
+    assert "Forward mode" not in printed
+
+
+@pytest.mark.parametrize("ending", ["svg", "pdf"])
+def test_pictures_are_drawn(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph, plot = tmp_path / f"graph.{ending}", tmp_path / f"plot.{ending}"
+    assert _status([*CALLS["trace"], "--graph", str(graph)]) == DONE
+    assert _status([*CALLS["differences"], "--plot", str(plot)]) == DONE
+    head = {"svg": b"<?xml", "pdf": b"%PDF"}[ending]
+    assert graph.read_bytes().startswith(head)
+    assert plot.read_bytes().startswith(head)
+    capsys.readouterr()
+
+
+BAD = {
+    "no expression": (["trace", "", "--at", "x=1"], "expected an expression"),
+    "hostile": (["trace", "__import__('os').getcwd()", "--at", "x=1"], "column"),
+    "a value is missing": (["trace", EXAMPLE, "--at", "x=1,w=0"], "missing: b"),
+    "a value too many": (["trace", "x", "--at", "x=1,y=2"], "surplus: y"),
+    "two values": (["trace", "x", "--at", "x=1,x=2"], "one value for each variable"),
+    "no value": (["trace", "x", "--at", "x"], 'such as "x=1,w=0"'),
+    "not a number": (["trace", "x", "--at", "x=nan"], "finite number"),
+    "not a number either": (["trace", "x", "--at", "x=y"], "expected no variable"),
+    "unknown mode": (["trace", "x", "--at", "x=1", "--mode", "sideways"], "unknown mode 'sideways'"),
+    "unknown format": (["trace", "x", "--at", "x=1", "--format", "html"], "unknown format 'html'"),
+    "where a function does not exist": (["trace", "log(x)", "--at", "x=0"], "log(x)"),
+    "where a derivative does not exist": (["trace", "sqrt(x)", "--at", "x=0"], "sqrt(x)"),
+    "at a kink": (["trace", "abs(x)", "--at", "x=0"], "abs(x)"),
+    "an ending": (["trace", "x*x", "--at", "x=1", "--graph", "graph.docx"], "graph.docx"),
+    "a step of zero": (["differences", "exp(x)", "--at", "0", "--steps", "0"], "step"),
+    "a negative step": (["differences", "exp(x)", "--at", "0", "--steps", "-0.1"], "step"),
+    "a step that is none": (["differences", "exp(x)", "--at", "0", "--steps", "nan"], "finite number"),
+    "a point outside": (["differences", "log(x)", "--at", "-1"], "log"),
+    "which variable": (["differences", "x*y", "--at", "x=1,y=2"], "variable"),
+    "iterate": (["swell", "4*x*(1-x)", "--iterate", "0"], "iterate"),
+    "form": (["swell", "x*x", "--form", "pretty"], "unknown form 'pretty'"),
+    "swell by which variable": (["swell", "x*y"], "variable"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_status_2(
+    case: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments, words = BAD[case]
+    assert _status(arguments) == BAD_INPUT
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("residua: ")
+    assert words in err
+    assert list(tmp_path.iterdir()) == []
