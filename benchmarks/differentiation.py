@@ -50,10 +50,9 @@ OPENING = f"""# How fast symbolic derivatives are, against whom
 
 Written by `make bench`. Contenders take turns within one run, so that what slows the machine slows all. Results are
 compared first, at points: they agree to {TOLERANCE:g} of the largest, or nothing is written. `ours` and `peer` are the
-fastest times of a call: processor time, one thread, float64; Python's garbage collector is at work, but leaves alone
-what the imports left. `peer / ours` is the median of the ratios over the
-repetitions, with the lowest and the highest: above 1, ours is faster. `met`: the median reaches the aim. Where a peer
-is not installed, the row says so.
+fastest times of a call: processor time, one thread, float64; Python's garbage collector is at work, but
+leaves alone what the imports left. `peer / ours` is the median of the ratios over the repetitions, with the lowest and
+the highest: above 1, ours is faster. `met`: the median reaches the aim. Where a peer is not installed, the row says so.
 
 """
 ITERATE = """## The derivative of an iterate
@@ -388,7 +387,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=quick)
     setting = QUICK if parser.parse_args().quick else Setting()
     torch.set_num_threads(1)
-    gc.freeze()
+    gc.freeze()  # a collection of all that torch and SymPy hold would fall on one contender or another
     found = report(setting)
     print(found)
     if setting is not QUICK:

@@ -85,13 +85,19 @@ def _calls(contender: Contender) -> int:
 
 
 def _sample(contender: Contender, calls: int) -> float:
-    prepared = isinstance(contender, Prepared)
-    work = [partial(contender.run, contender.make()) for _ in range(calls)] if prepared else [contender] * calls
     gc.collect()
+    if isinstance(contender, Prepared):
+        return sum(_one(partial(contender.run, contender.make())) for _ in range(calls)) / calls
     begin = time.process_time()
-    for call in work:
-        call()
+    for _ in range(calls):
+        contender()
     return (time.process_time() - begin) / calls
+
+
+def _one(call: Callable[[], object]) -> float:
+    begin = time.process_time()
+    call()
+    return time.process_time() - begin
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
