@@ -1,11 +1,12 @@
 """The commands that take one expression: swell, trace, differences. Everything heavy is imported inside."""
 
-import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from residua_bridge.findings import as_json
 from residua_network import ResiduaError
 from residua_network.checks import one_of
 
@@ -88,7 +89,8 @@ def differences(
 def printed(result: Any, format: str, **options: Any) -> str:
     """A result in one of the formats, without the last line's end."""
     if format == "json":
-        return json.dumps(result.to_dict(**options), indent=1, ensure_ascii=False, allow_nan=False)
+        sys.set_int_max_str_digits(0)  # counts may have more digits than Python prints unasked
+        return as_json(result.to_dict(**options))
     return str(getattr(result, format)(**options)).rstrip("\n")
 
 

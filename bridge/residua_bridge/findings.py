@@ -136,12 +136,12 @@ class Findings:
         return tuple(verdict for section in self.sections for verdict in section.verdicts)
 
     def to_json(self) -> str:
-        """Full precision; a value that is not finite is written as a string ("nan", "inf"), never as bare NaN."""
+        """All of it, as `as_json` writes it."""
         data = asdict(self)
         for section in data["sections"]:
             if not section["drawings"]:  # reports from before there were drawings stay as they are
                 del section["drawings"]
-        return json.dumps(_plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return as_json(data) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Findings":
@@ -149,6 +149,11 @@ class Findings:
         data = json.loads(text)
         sections = tuple(_section(section) for section in data.pop("sections"))
         return cls(**{**data, "conclusion": tuple(data["conclusion"]), "sections": sections})
+
+
+def as_json(data: Any) -> str:
+    """Full precision; a value that is not finite is written as a string ("nan", "inf"), never as bare NaN."""
+    return json.dumps(_plain(data), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 _UNBOUNDED = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}

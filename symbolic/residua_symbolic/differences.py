@@ -28,6 +28,7 @@ from residua_symbolic.tables import Grid
 STEPS = (0.1, 0.01, 0.001)
 DTYPES = ("float64", "float32")
 TERMS = 8  # of the series in which the leading term of a truncation is looked for
+LARGEST_DENOMINATOR = 1024  # of a point that is put into a formula; 0.1 as a float has one of 17 digits
 SHOWN_NODES = 60  # of a derivative that is shown as a formula with the point put in
 WHERE = "differences"
 
@@ -277,7 +278,8 @@ def _closed(line: FunctionLine, enclosure: Enclosure) -> sp.Expr:
     exact = line.derivative_enclosed()
     if not hasattr(exact, "rad"):
         return sp.Rational(int(exact.p), int(exact.q))
-    if len(below([line.slope])) > SHOWN_NODES or not line.is_rational:
+    long = any(Fraction(value).denominator > LARGEST_DENOMINATOR for value in line.point.values())
+    if long or len(below([line.slope])) > SHOWN_NODES or not line.is_rational:
         return sp.Float(narrow(lambda: line.derivative_enclosed(flint.ctx.prec)))
     graph = line.node.graph
     put_in = {name: graph.number(Fraction(value)) for name, value in line.point.items()}

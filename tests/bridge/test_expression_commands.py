@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from residua_bridge.cli import BAD_INPUT, DONE, PRINTED, _status
+from residua_bridge.cli import BAD_INPUT, DONE, _status
+from residua_bridge.expression_commands import PRINTED
 
 EXAMPLE = "1/(exp(-(w*x+b))+1)"
 CALLS = {
@@ -39,6 +40,12 @@ def test_json_has_the_names_of_the_attributes(capsys: pytest.CaptureFixture[str]
     assert _status([*CALLS["differences"], "--steps", "1/10,1e-3", "--format", "json"]) == DONE
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["step"] for row in rows] == [0.1, 0.001]
+
+
+def test_json_writes_what_other_formats_cannot(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _status(["differences", "x*x", "--at", "1", "--format", "json"]) == DONE
+    best = json.loads(capsys.readouterr().out)["best"]
+    assert next(b["step"] for b in best if b["formula"] == "central") == "inf"
 
 
 def test_one_mode_alone(capsys: pytest.CaptureFixture[str]) -> None:
