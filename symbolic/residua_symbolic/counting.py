@@ -172,7 +172,7 @@ def _value(constant: sp.Expr) -> complex | None:
         return None
 
 
-class Characters(StrPrinter):  # type: ignore[misc]  # SymPy has no types
+class Characters(StrPrinter):  # SymPy has no types
     """`len(str(e))`: SymPy's printer run once for each different subexpression, over marks in the place of its parts.
 
     A mark keeps the sign in front, which is all that the text around it depends on.

@@ -122,9 +122,7 @@ def _closed(law: Law, values: Sequence[int]) -> sp.Expr | None:
     return combination(terms, {(law.first + k,): v for k, v in enumerate(values)}, (N,))
 
 
-def combination(
-    terms: Sequence[sp.Expr], values: Mapping[tuple[int, ...], int], sizes: Sequence[sp.Symbol]
-) -> sp.Expr | None:
+def combination(terms: Sequence[sp.Expr], values: Mapping[Any, int], sizes: Sequence[sp.Symbol]) -> sp.Expr | None:
     """Σ c_k term_k with rational c_k that has exactly these values at these sizes.
 
     None where there is none, or where the sizes are too few to tell the terms apart.
@@ -143,6 +141,18 @@ def combination(
     found = [solution[k, 0] for k in range(len(terms))]
     coefficients = [sp.Rational(int(c.numerator), int(c.denominator)) for c in found]
     return sp.Add(*[c * term for c, term in zip(coefficients, terms, strict=True)])
+
+
+def grouped(formula: sp.Expr, exponent: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
+    """Numerator and denominator; in the numerator, what multiplies each power with that exponent is factored."""
+    top, bottom = sp.fraction(sp.together(formula))
+    groups: dict[sp.Expr, sp.Expr] = {}
+    for term in sp.Add.make_args(sp.expand(top)):
+        power = sp.Mul(*[f for f in sp.Mul.make_args(term) if f.is_Pow and exponent in f.exp.free_symbols])
+        groups[power] = groups.get(power, sp.S.Zero) + term / power
+    return sp.Add(*[rest if power == 1 else sp.factor(rest) * power for power, rest in groups.items()]), sp.factor(
+        bottom
+    )
 
 
 def _rational(value: Any) -> Any:

@@ -28,7 +28,7 @@ FORMS = {
     "graph": "unfolded from residua's graph, operations of at most two arguments",
 }
 COUNTED = 64  # iterates whose counts are taken one by one; SymPy's form then has 2,500 different subexpressions
-LARGEST_CSE = 420  # different subexpressions: sympy.cse compares all of them with each other
+LARGEST_CSE = 330  # different subexpressions: sympy.cse compares all of them with each other
 LARGEST_REWRITTEN = 30_000  # nodes of the tree that is expanded or factored
 MOST_ROWS = 10_000  # counts of the last then have thousands of digits each
 HIGHEST_ORDER = 40
@@ -190,6 +190,9 @@ def _variable(function: Given, variable: str | None) -> str:
     return variable
 
 
+_Five = tuple[int | None, int | None, int | None, int | None, int | None]
+
+
 class _Sizes:
     """The counts of derivatives in one form; what they share is counted once."""
 
@@ -209,20 +212,21 @@ class _Sizes:
             for _ in range(self._order):
                 e = self._derivatives(e)
             found = self._of_expression(e)
-        return Size(n, *found, forward, reverse)
+        tree, different, operations, characters, cse = found
+        return Size(n, tree, different, operations, characters, cse, forward, reverse)
 
-    def _of_expression(self, d: Any) -> tuple[int | None, ...]:
+    def _of_expression(self, d: Any) -> _Five:
         count = self._counter
         if self._form != "raw":
             if count.tree_nodes(d) > LARGEST_REWRITTEN:
-                return (None,) * 5
+                return None, None, None, None, None
             d = sp.expand(d) if self._form == "expanded" else sp.factor(d)
         size = count.tree_nodes(d)
         different = graph_nodes(d)
         cse = cse_operations(d) if different <= LARGEST_CSE else None
         return size, different, count.operations(d), count.characters(d), cse
 
-    def _of_graph(self, d: Node) -> tuple[int | None, ...]:
+    def _of_graph(self, d: Node) -> _Five:
         (d,) = binary([d])
         order = below([d])
         for node in order:

@@ -36,7 +36,8 @@ def random_expression(rng: random.Random, depth: int) -> sp.Expr:
 
 
 def corpus(count: int) -> list[sp.Expr]:
-    rng, found = random.Random(5), []
+    rng = random.Random(5)
+    found: list[sp.Expr] = []
     while len(found) < count:
         e = random_expression(rng, rng.randint(1, 4))
         if isinstance(e, sp.Expr) and not e.has(*UNFIT):

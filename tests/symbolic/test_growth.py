@@ -4,7 +4,7 @@ import pytest
 import sympy as sp
 
 from residua_network import ResiduaError
-from residua_symbolic.growth import CHECKS, N, combination, law_of, recurrence
+from residua_symbolic.growth import CHECKS, N, combination, grouped, law_of, recurrence
 
 
 def fibonacci(count: int) -> list[int]:
@@ -65,3 +65,11 @@ def test_combinations_in_two_sizes() -> None:
     points[3, 3] += 1
     assert combination(terms, points, (a, b)) is None
     assert combination(terms, {(1, 1): 1, (2, 2): 4}, (a, b)) is None
+
+
+def test_formulas_are_grouped_by_their_powers() -> None:
+    formula = 5 * 2**N * N**2 / 8 + 5 * 2**N * N / 8 - 9 * 2**N / 4 + 2
+    top, bottom = grouped(formula, N)
+    assert (str(top), bottom) == ("2**n*(5*n**2 + 5*n - 18) + 16", 8)
+    assert sp.expand(top / bottom - formula) == 0
+    assert grouped(7 * N - 9, N) == (7 * N - 9, 1)

@@ -7,13 +7,13 @@ import sympy as sp
 
 from residua_network import Activation, Linear, Network, ResiduaError
 from residua_symbolic.differentiated import Derivatives
-from residua_symbolic.expressions.evaluation import vanishes
-from residua_symbolic.expressions.conversion import from_sympy
-from residua_symbolic.expressions.graph import Graph
 from residua_symbolic.expressions.calculus import derivative
+from residua_symbolic.expressions.conversion import from_sympy
+from residua_symbolic.expressions.evaluation import vanishes
+from residua_symbolic.expressions.graph import Graph
 from residua_symbolic.functions import sigmoid
 from residua_symbolic.swell import COUNTED, COUNTS, FORMS, Size, program_operations, shown, swell
-from residua_symbolic.swell_networks import DEPTHS, WIDTHS, network_laws, plain_network
+from residua_symbolic.swell_networks import DEPTHS, network_laws, plain_network
 
 X = sp.Symbol("x", real=True)
 LOGISTIC = 4 * X * (1 - X)
@@ -105,7 +105,7 @@ def test_operations_of_the_two_modes_are_those_of_their_programs() -> None:
 def test_level_sixty_is_counted_and_follows_the_recurrence_of_its_own_first_levels() -> None:
     """The roots 2, 2, 2, 1 of the tree's law were read off levels up to 12; here at 60, counted one by one."""
     rows = swell(LOGISTIC, iterate=60)
-    trees = [row.tree_nodes for row in rows]
+    trees = [row.tree_nodes or 0 for row in rows]
     assert rows[59].by_law == ()
     for n in range(7, 60):
         a, b, c, d = (trees[n - k] for k in range(1, 5))

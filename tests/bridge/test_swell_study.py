@@ -1,0 +1,112 @@
+"""The study of expression swell at its smallest, and that it would notice if a law or a derivative were wrong."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from residua_bridge.experiments import swell_laws, swell_networks, swell_table, swell_trained
+from residua_bridge.experiments.exact_counts import exactly
+from residua_bridge.experiments.swell_laws import Map, SwellLaws
+from residua_bridge.experiments.swell_networks import NetworkSwell
+from residua_bridge.experiments.swell_table import PRINTED, SwellTable
+from residua_bridge.experiments.swell_times import SwellTimes, graph_route, shared_route, sympy_route
+from residua_bridge.experiments.swell_trained import TrainedSwell
+from residua_bridge.studies.swell import STUDY, X, conclusion
+from residua_bridge.study import By, Settings
+from residua_symbolic.growth import Law
+from residua_symbolic.swell import laws_of
+from residua_symbolic.swell_networks import network_laws
+
+SETTINGS = Settings()
+LAWS = SwellLaws("laws", (), (Map("logistic map", "logistic", 4 * X * (1 - X)),), By(26, 26))
+
+
+def test_whole_numbers_are_equal_or_not() -> None:
+    assert exactly("q", [2**80], [2**80], {}).verdict == "agree"
+    wrong = exactly("q", [2**80], [2**80 + 1], {})  # one in 10^24, which no float64 would see
+    assert wrong.verdict == "differ"
+    assert wrong.difference == 1.0
+    assert not wrong.explained
+    assert exactly("q", [1, 2], [1], {}).verdict == "differ"
+
+
+def test_laws_are_found_and_hold() -> None:
+    finding = LAWS.run(SETTINGS)
+    assert [v.verdict for v in finding.section.verdicts] == ["agree", "agree"]
+    assert len(finding.discrepancies) == 12
+    assert "2^{n}" in str(finding.section.tables[0].rows[0][2])
+
+
+def test_a_law_that_is_off_by_one_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def off(rows: Any) -> dict[str, Law]:
+        laws = true(rows)
+        tree = laws["tree_nodes"]
+        return {**laws, "tree_nodes": replace(tree, values=(tree.values[0] + 1, *tree.values[1:]))}
+
+    true = laws_of
+    monkeypatch.setattr(swell_laws, "laws_of", off)
+    assert "differ" in [v.verdict for v in LAWS.run(SETTINGS).section.verdicts]
+
+
+def test_networks_at_sizes_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = NetworkSwell("networks", (), ((6, 2),))
+    assert [v.verdict for v in experiment.run(SETTINGS).section.verdicts] == ["agree", "agree"]
+    true = network_laws
+
+    def off(form: str) -> dict[str, Any]:
+        return {name: replace(law, formula=law.formula + 1) for name, law in true(form).items()}
+
+    monkeypatch.setattr(swell_networks, "network_laws", off)
+    assert [v.verdict for v in experiment.run(SETTINGS).section.verdicts] == ["differ", "differ"]
+
+
+def test_the_table_is_that_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = SwellTable("table", (), 3)
+    section = experiment.run(SETTINGS).section
+    assert section.verdicts[0].verdict == "agree"
+    assert len(section.tables[0].rows) == 12
+    monkeypatch.setattr(swell_table, "PRINTED", (*PRINTED[:2], (1, -10, 24, 16), PRINTED[3]))
+    assert experiment.run(SETTINGS).section.verdicts[0].verdict == "differ"
+
+
+def test_the_routes_that_are_timed_give_one_result() -> None:
+    assert sympy_route(7)() == shared_route(7)()
+    assert graph_route(7)() == 7 * 7 - 6
+    finding = SwellTimes("times", (), By((3, 5), (3, 5)), sympy_to=4).run(SETTINGS)
+    assert finding.section.tables[0].rows[1][1] == "–"
+
+
+def test_a_trained_network_s_derivative_is_torch_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = TrainedSwell("trained", (), By(20, 20))
+    assert experiment.run(SETTINGS).section.verdicts[0].verdict == "agree"
+    true = swell_trained.slopes
+
+    def off(*arguments: Any) -> tuple[Any, ...]:
+        floats, exact, radius = true(*arguments)
+        return floats, exact * (1 + 1e-10), radius
+
+    monkeypatch.setattr(swell_trained, "slopes", off)
+    assert experiment.run(SETTINGS).section.verdicts[0].verdict == "differ"
+
+
+def test_slopes_are_enclosed() -> None:
+    net = swell_trained.small_network()
+    from residua_numeric import build, weights_of
+
+    floats, exact, radius = swell_trained.slopes(net, weights_of(build(net, seed=1)), np.ones((2, 2)))
+    assert floats.shape == (2, 1, 2)
+    assert np.all(radius < 1e-15)
+    assert np.all(abs(floats - exact) < 1e-13)
+
+
+def test_the_study_is_found_and_concludes_from_its_tables() -> None:
+    assert STUDY.name == "swell"
+    small = (SwellTable("t", (), 3), LAWS, NetworkSwell("n", (), ((6, 2),)), TrainedSwell("m", (), By(5, 5)))
+    chain = replace(LAWS, maps=(*LAWS.maps, Map("tanh chain", "tanh", sp.tanh(X))))
+    sections = [e.run(SETTINGS).section for e in (small[0], chain, *small[2:])]
+    words = " ".join(conclusion(sections))
+    assert "level 26" in words
+    assert "7 \\, n - 9" in words
