@@ -87,6 +87,13 @@ def test_terms_come_in_sympy_s_order() -> None:
         assert order.terms(e) == e.as_ordered_terms(), e
 
 
+def test_a_positive_number_before_a_negative_term() -> None:
+    x = SYMBOLS[0]
+    for e in (1 - 2 * x, -1 - 2 * x, 1 + 2 * x, sp.pi - 2 * x, 1 - 2 * x * SYMBOLS[1], 1 - x):
+        assert Order().terms(e) == e.as_ordered_terms(), e
+        assert characters(e) == len(str(e)), e
+
+
 def test_operations_after_cse() -> None:
     for e in [*CORPUS, *(sp.factor(sp.expand(e)) for e in CORPUS[:100] if e.is_Add)]:
         parts, rest = sp.cse(e)

@@ -100,6 +100,8 @@ def test_operations_of_the_two_modes_are_those_of_their_programs() -> None:
     assert program_operations([y, d]) == 3 + 1 + 1 + 1  # cos, two products of which one is y itself, a sum
     row = swell("exp(x)*sin(x)")[0]
     assert row.forward_operations == program_operations([y, d])
+    (row,) = swell("sin(x) + x**2")  # value: sin, square, sum; derivative: cos, 2 x, sum
+    assert (row.forward_operations, row.reverse_operations) == (6, 6)
 
 
 def test_level_sixty_is_counted_and_follows_the_recurrence_of_its_own_first_levels() -> None:

@@ -49,7 +49,7 @@ class SwellLaws:
         levels = self.levels.of(settings.profile)
         cases = [(one, form) for one in self.maps for form in ("raw", "graph")]
         formulas: dict[tuple[str, str], list[str]] = {}
-        last: list[tuple[Cell, ...]] = []
+        last: dict[tuple[str, str], list[str]] = {}
         figures, verdicts, found = [], [], []
         for one, form in settings.track(cases, self.title):
             rows = swell(one.expression, iterate=levels, form=form).rows
@@ -58,14 +58,9 @@ class SwellLaws:
             found.extend(met)
             verdicts.append(together(met, f"Laws of the {one.label}, {_said(form)}", "agree"))
             formulas[one.label, form] = [_formula(laws.get(name)) for name in LAWFUL]
-            last.append((one.label, _said(form), *(shown(getattr(rows[-1], name)) for name in LAWFUL)))
+            last[one.label, form] = [str(shown(getattr(rows[-1], name))) for name in LAWFUL]
             if form == "raw":
                 figures.append(_figure(one, laws, rows))
-        rows_of_laws = tuple(
-            (one.label, NAMED[name], formulas[one.label, "raw"][k], formulas[one.label, "graph"][k])
-            for one in self.maps
-            for k, name in enumerate(LAWFUL)
-        )
         caption = (
             f"Counts of the derivative of level n, read off levels up to {LEARNT} and verified exactly up to level "
             f"{levels} (operations after cse of SymPy's form: as long as it has at most {LARGEST_CSE} different "
@@ -73,17 +68,22 @@ class SwellLaws:
             "quotients as powers. Graph: residua's own derivative unfolded, every operation of at most two arguments; "
             "its operations after cse are those of the derivative alone."
         )
+        heads = ("map", "count", *map(_said, ("raw", "graph")))
+        words = "Longer numbers are shortened, their digits counted. –: not computed."
         tables = (
-            Table("Laws of growth", ("map", "count", *map(_said, ("raw", "graph"))), rows_of_laws, caption),
-            Table(
-                f"Level {levels}, exactly",
-                ("map", "form", *(NAMED[name] for name in LAWFUL)),
-                tuple(last),
-                "Longer numbers are shortened, their digits counted. –: not computed.",
-            ),
+            Table("Laws of growth", heads, self._side_by_side(formulas), caption),
+            Table(f"Level {levels}, exactly", heads, self._side_by_side(last), words),
         )
         section = Section(self.title, self.prose, tables=tables, figures=tuple(figures), verdicts=tuple(verdicts))
         return Finding(section, tuple(found))
+
+    def _side_by_side(self, cells: dict[tuple[str, str], list[str]]) -> tuple[tuple[Cell, ...], ...]:
+        """A row for each map and count, the forms beside each other."""
+        return tuple(
+            (one.label, NAMED[name], cells[one.label, "raw"][k], cells[one.label, "graph"][k])
+            for one in self.maps
+            for k, name in enumerate(LAWFUL)
+        )
 
 
 def _held(one: Map, form: str, name: str, law: Law, rows: Sequence[Size]) -> Discrepancy:

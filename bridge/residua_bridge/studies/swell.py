@@ -27,7 +27,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     tables = {table.title: table for section in sections for table in section.tables}
     laws = {(row[0], row[1]): row[2] for row in tables["Laws of growth"].rows}  # of SymPy's form
     deepest = next(table for title, table in tables.items() if title.endswith(", exactly"))
-    last = {(row[0], row[1]): dict(zip(deepest.columns, row, strict=True)) for row in deepest.rows}
+    last = {(row[0], row[1]): row[2] for row in deepest.rows}
     networks = {(row[0], row[1]): row[2] for row in tables["Laws in depth and width"].rows}
     sizes = {str(row[0]): row[1] for row in tables["One derivative, as tree and as graph"].rows}
     verdicts = [v for section in sections for v in section.verdicts]
@@ -35,11 +35,11 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     level = deepest.title.removesuffix(", exactly").lower()
     return (
         f"Symbolic derivatives do swell, if one means the expression written out as a tree (004-101): for the logistic map "
-        f"SymPy's derivative of level n has {laws['logistic map', 'tree']} nodes. At {level} that is {last['logistic map', 'SymPy']['tree']} nodes, and no "
+        f"SymPy's derivative of level n has {laws['logistic map', 'tree']} nodes. At {level} that is {last['logistic map', 'tree']} nodes, and no "
         "memory holds it.",
         "What swells is the tree and not the derivative. As a graph, in which equal subexpressions are there once, the same "
-        f"expression has {last['logistic map', 'SymPy']['graph']} nodes at {level}, and the program for value and derivative "
-        f"{last['logistic map', 'SymPy']['forward mode']} operations ({laws['logistic map', 'forward mode']}), by forward and by reverse mode alike.",
+        f"expression has {last['logistic map', 'graph']} nodes at {level}, and the program for value and derivative "
+        f"{last['logistic map', 'forward mode']} operations ({laws['logistic map', 'forward mode']}), by forward and by reverse mode alike.",
         "It takes a repeated argument for a tree to grow exponentially. The logistic map has its argument twice, so each "
         "level doubles the tree of the value already. A chain of tanh has it once: its derivative has "
         f"{laws['tanh chain', 'tree']} nodes. A layer of width w has every argument w times, hence the $w^L$: {networks['SymPy', 'tree']} nodes "
