@@ -282,10 +282,11 @@ def laws_of(rows: Sequence[Size]) -> dict[str, Law]:
 
 
 def _continued(laws: dict[str, Law], counted: int, iterate: int) -> Iterator[Size]:
-    """The rows beyond those that were counted one by one."""
+    """The rows beyond those that were counted one by one, by the laws that were verified up to the last of these."""
     if iterate <= counted:
         return
-    columns = {name: law.upto(iterate)[counted + 1 - law.first :] for name, law in laws.items()}
+    kept = {name: law for name, law in laws.items() if law.last == counted}
+    columns = {name: law.upto(iterate)[counted + 1 - law.first :] for name, law in kept.items()}
     for k in range(iterate - counted):
         row = {name: columns[name][k] if name in columns else None for name in COUNTS}
         yield Size(counted + 1 + k, **row, by_law=tuple(columns))

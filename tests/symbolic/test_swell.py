@@ -123,6 +123,7 @@ def test_beyond_what_is_counted_laws_say_so() -> None:
     last = found[1999]
     assert "tree_nodes" in last.by_law
     assert last.characters is None  # digits obey no recurrence
+    assert last.cse_operations is None  # its law was verified up to level 20 only
     assert last.tree_nodes == (5 * 2000**2 + 5 * 2000 - 18) * 2**2000 // 8 + 2
     assert last.forward_operations == 7 * 2000 - 9
     assert "verified exactly for n = " in found.text()
