@@ -103,9 +103,9 @@ def _formula(law: Law | None) -> str:
 
 
 def written(formula: sp.Expr, exponent: sp.Symbol) -> str:
-    """LaTeX over one denominator."""
+    """LaTeX over one denominator, in one line: fractions do not fit into the rows of a table."""
     top, bottom = grouped(formula, exponent)
-    return latex(top) if bottom == 1 else rf"\frac{{{latex(top)}}}{{{latex(bottom)}}}"
+    return latex(top) if bottom == 1 else rf"\left({latex(top)}\right) / {latex(bottom)}"
 
 
 def _said(form: str) -> str:
