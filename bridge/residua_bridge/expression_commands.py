@@ -40,7 +40,7 @@ def swell(
 @app.command()
 def trace(
     expression: Expression,
-    at: Annotated[str, typer.Option(help='the point, for instance "x=1,w=0,b=0"')],
+    at: Annotated[str, typer.Option(help='the point, for instance "x=1,w=0,b=0"')] = "",
     mode: Annotated[str, typer.Option(help="forward, reverse or both")] = "both",
     graph: Annotated[Path | None, typer.Option(help="draw the computation graph into this file, .svg or .pdf")] = None,
     format: Format = "text",
@@ -63,7 +63,7 @@ def trace(
 @app.command()
 def differences(
     expression: Expression,
-    at: Annotated[str, typer.Option(help='the point: "0", or "x=0,y=1" where there are several variables')],
+    at: Annotated[str, typer.Option(help='the point: "0", or "x=0,y=1" where there are several variables')] = "0",
     steps: Annotated[str, typer.Option(help="step sizes, separated by commas")] = "0.1,0.01,0.001",
     variable: Variable = None,
     plot: Annotated[
@@ -97,7 +97,7 @@ def printed(result: Any, format: str, **options: Any) -> str:
 def point(text: str) -> dict[str, Any]:
     """Values by name from "x=1,w=0". Raises ResiduaError that says which part is not of that form."""
     found: dict[str, Any] = {}
-    for part in text.split(","):
+    for part in text.split(",") if text.strip() else ():
         name, equals, number = (piece.strip() for piece in part.partition("="))
         if not equals or not name:
             raise ResiduaError(f'--at: expected values such as "x=1,w=0", got {part!r:.40}')

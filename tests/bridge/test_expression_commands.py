@@ -48,6 +48,11 @@ def test_json_writes_what_other_formats_cannot(capsys: pytest.CaptureFixture[str
     assert next(b["step"] for b in best if b["formula"] == "central") == "inf"
 
 
+def test_a_constant_has_a_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _status(["trace", "2^3"]) == DONE
+    assert "8.0" in capsys.readouterr().out
+
+
 def test_one_mode_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert _status([*CALLS["trace"], "--mode", "reverse"]) == DONE
     printed = capsys.readouterr().out
@@ -68,7 +73,9 @@ def test_pictures_are_drawn(ending: str, tmp_path: Path, capsys: pytest.CaptureF
 
 BAD = {
     "no expression": (["trace", "", "--at", "x=1"], "expected an expression"),
+    "a point from noise": (["trace", "x", "--at", "x=sign(sin(1)^2+cos(1)^2-1)"], "cannot be told from 0"),
     "hostile": (["trace", "__import__('os').getcwd()", "--at", "x=1"], "column"),
+    "no point": (["trace", EXAMPLE], "missing: w, x, b"),
     "a value is missing": (["trace", EXAMPLE, "--at", "x=1,w=0"], "missing: b"),
     "a value too many": (["trace", "x", "--at", "x=1,y=2"], "surplus: y"),
     "two values": (["trace", "x", "--at", "x=1,x=2"], "one value for each variable"),

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from residua_network import ResiduaError
 from residua_symbolic.expressions.graph import NUMBER, VARIABLE, Node, below, variables
 
+POINTS = 3
+POINTS_WITH_ROOTS = 40
+
 
 class Numbers(Protocol):
     """What a domain has to offer besides `+ - * /` and whole powers of its numbers."""
@@ -89,18 +92,21 @@ def _folded(a: Sequence[Any], operation: Any) -> Any:
     return total
 
 
-def vanishes(node: Node, tries: int = 3) -> bool:
-    """Whether the node is zero whatever its variables, at random points of a prime field (Schwartz–Zippel).
+def vanishes(node: Node) -> bool:
+    """Whether the node is zero whatever its variables, at random points of prime fields (Schwartz–Zippel).
 
-    Elementary functions count as free of each other, but for s² = radicand: an identity that rests on
-    another relation is not seen. A node that is not zero passes with a probability of about degree / 2^61 a try.
+    Elementary functions count as free of each other, but for √ (see ResidueDomain): an identity that rests on another
+    relation is not seen. A node that is not zero passes with a probability of about degree / 2^61 a point, or 1/2 where
+    it is zero for one sign of a root; there are as many points as make either negligible. Raises UndecidedError.
     """
     from residua_symbolic.domains.residues import ResidueDomain
 
     names = variables([node])
-    for seed in range(tries):
+    for seed in range(POINTS_WITH_ROOTS):
         domain = ResidueDomain(seed)
         (value,) = domain.at_random_point([node], names)
         if value != 0:
             return False
+        if seed + 1 == POINTS and not domain.roots:
+            break
     return True

@@ -8,10 +8,15 @@ from fractions import Fraction
 import sympy as sp
 
 from residua_network import Program, ResiduaError
+from residua_symbolic.domains import balls
+from residua_symbolic.domains.rationals import RationalDomain
 from residua_symbolic.expressions.conversion import from_program, from_sympy, to_program, to_sympy
-from residua_symbolic.expressions.graph import Graph
+from residua_symbolic.expressions.evaluation import PointError, evaluate
+from residua_symbolic.expressions.graph import Graph, Node
+from residua_symbolic.expressions.graph import variables as variables_of
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,15}(_[A-Za-z0-9]{1,8})?\Z")  # others would reach LaTeX as they are
+ENOUGH_BITS = 64  # of a ball that is rounded to a float: eleven more than it has
 
 
 @dataclass(frozen=True)
@@ -42,23 +47,39 @@ def given(value: object, variables: Iterable[str] | None = None) -> Given:
         return Given(to_sympy(*from_program(Graph(), value)), value)
     if not isinstance(value, sp.Expr):
         raise ResiduaError(f"expected text or a SymPy expression, got {type(value).__name__}")
-    odd = sorted(s.name for s in value.free_symbols if not NAME.match(s.name))
+    node = from_sympy(Graph(), value)
+    odd = [name for name in variables_of([node]) if not NAME.match(name)]
     if odd:
         raise ResiduaError(f"expected symbols with plain names such as x, w1 or x_1, got {odd[0]!r:.40}")
-    return Given(value, to_program([from_sympy(Graph(), value)]))
+    return Given(value, to_program([node]))
 
 
 def constant(text: str, where: str) -> Fraction | float:
     """The number that a text such as 0.1, 1/3 or pi/2 stands for: a Fraction where it is rational, else a float.
 
-    Raises ResiduaError, beginning with `where`, for anything else.
+    Raises ResiduaError, beginning with `where`, for anything else, and for what cannot be told from 0 or from a kink.
     """
     if text.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
         raise ResiduaError(f"{where}: expected a finite number, got {text!r:.40}")
     try:
-        found = given(text, variables=())
+        (node,) = from_program(Graph(), given(text, variables=()).program)
     except ResiduaError as error:
         raise ResiduaError(f"{where}: expected a number; {error}") from error
-    if found.sympy.is_Rational:
-        return Fraction(int(found.sympy.p), int(found.sympy.q))
-    return float(found.sympy)
+    try:
+        (exact,) = evaluate([node], {}, RationalDomain())
+        return Fraction(int(exact.p), int(exact.q))
+    except PointError:
+        return _float(node, text, where)
+
+
+def _float(node: Node, text: str, where: str) -> float:
+    """The float nearest to a node without variables, but for a last bit: from balls, at rising precision."""
+    for bits in (128, 512, 2048):
+        with balls.precision(bits):
+            try:
+                (ball,) = evaluate([node], {}, balls.BallDomain())
+            except PointError:  # a sign that this precision does not tell
+                continue
+            if ball.is_finite() and ball.rel_accuracy_bits() >= ENOUGH_BITS:
+                return float(ball.mid())
+    raise ResiduaError(f"{where}: expected a number, got {text!r:.40}, which cannot be told from 0, or is not finite")

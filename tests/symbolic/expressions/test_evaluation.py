@@ -185,3 +185,18 @@ def test_one_value_a_residue_and_another_for_another() -> None:
     assert values == [domain.function("sin", p) for p in points]
     assert all(int(a) != int(b) for a, b in itertools.combinations(values, 2))
     assert domain.function("cos", points[0]) != values[0]
+
+
+@pytest.mark.parametrize("c", range(30))
+def test_the_root_of_a_square_is_not_its_base(c: int) -> None:
+    graph = Graph()
+    u = graph.variable("x") + c
+    assert not vanishes(graph.function("sqrt", u * u) - u)
+    assert not vanishes(graph.apply("pow", u * u, graph.number(0.5)) - u)
+    assert vanishes(graph.function("sqrt", u * u * u) ** 2 - u * u * u)
+
+
+def test_roots_of_constants_are_had_modulo_some_prime() -> None:
+    graph = Graph()
+    x, three = graph.variable("x"), graph.number(3)
+    assert vanishes(graph.function("sqrt", three) * graph.function("sqrt", x) - graph.function("sqrt", 3 * x))
