@@ -44,7 +44,8 @@ def given(value: object, variables: Iterable[str] | None = None) -> Given:
         expression = read(value, variables)
         return Given(expression.sympy, expression.program)
     if isinstance(value, Program) and len(value.outputs) == 1 and all(map(NAME.match, value.inputs)):
-        return Given(to_sympy(*from_program(Graph(), value)), value)
+        (output,) = from_program(Graph(), value)
+        return Given(to_sympy(output), value)
     if not isinstance(value, sp.Expr):
         raise ResiduaError(f"expected text or a SymPy expression, got {type(value).__name__}")
     node = from_sympy(Graph(), value)

@@ -72,7 +72,7 @@ def test_shared_subexpressions_cost_nothing() -> None:
 def test_numbers(text: str, expected: Fraction | float) -> None:
     found = constant(text, "--at")
     assert type(found) is type(expected)
-    assert found == expected or abs(found - expected) <= math.ulp(expected)
+    assert found == expected or math.isclose(found, expected, rel_tol=2.0**-52, abs_tol=0.0)
 
 
 @pytest.mark.parametrize(
