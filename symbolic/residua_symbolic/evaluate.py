@@ -142,12 +142,29 @@ def _delta(e: sp.KroneckerDelta, marks: tuple[sp.Symbol, ...]) -> Evaluated:
 
 
 def _sum(e: sp.Sum, marks: tuple[sp.Symbol, ...]) -> Evaluated:
-    (label, _, length), *_ = e.limits
-    term, size = compiled(e.function, (*marks, label)), compiled(length, marks)
+    """Σ over a whole axis, from 1 to the axis' own length: what is printed as limits is what is summed over."""
+    if len(e.limits) != 1 or len(e.limits[0]) != 3 or e.limits[0][1] != 1 or e.limits[0][0] in marks:
+        raise ValueError(f"evaluate: a sum must have one label of its own and begin at 1, got {e}")
+    ((label, _, upper),) = e.limits
+    length = _length(upper)
+    if label not in e.function.free_symbols:
+        constant = compiled(e.function, marks)
+        return lambda values, domain: constant(values, domain) * domain.number(length(values))
+    term = compiled(e.function, (*marks, label))
 
     def run(values: Values, domain: Arithmetic) -> Any:
         inner = term(values, domain)
-        total = inner.sum(axis=-1)
-        return total if inner.shape[-1] > 1 else total * size(values, domain)  # constant along the label
+        if inner.shape[-1] != length(values):
+            raise ValueError(f"evaluate: the axis {label} of {inner.shape[-1]} is summed to {upper} = {length(values)}")
+        return inner.sum(axis=-1)
 
     return run
+
+
+def _length(upper: sp.Expr) -> Callable[[Values], int]:
+    """The last index of a sum: a size, or a number."""
+    if upper.is_Integer:
+        return lambda values: int(upper)
+    if upper.is_Symbol:
+        return lambda values: int(values[upper.name])
+    raise ValueError(f"evaluate: a sum must end at a size or a number, got {upper}")

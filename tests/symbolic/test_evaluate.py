@@ -55,3 +55,44 @@ def test_what_has_no_value() -> None:
         evaluate(sp.sqrt(sp.Symbol("s")), VALUES, (), FloatDomain())
     with pytest.raises(KeyError, match="unheard"):
         evaluate(sp.Symbol("unheard"), VALUES, (), FloatDomain())
+
+
+t, u, m = sp.Symbol("t", integer=True), sp.Symbol("u", integer=True), sp.Symbol("m", integer=True, positive=True)
+ROW = W[i, t] * x[t]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        sp.Sum(ROW, (t, 2, n)),
+        sp.Sum(ROW, (t, 0, n)),
+        sp.Sum(ROW, (t, n, 1)),
+        sp.Sum(ROW, (t, 1, 1)),
+        sp.Sum(ROW, (t, 1, 2)),
+        sp.Sum(ROW, (t, 1, m)),
+        sp.Sum(ROW, (t, 1, n - 1)),
+        sp.Sum(ROW, (t, 1, n + 1)),
+        sp.Sum(ROW, (t, 1, sp.oo)),
+        sp.Sum(x[i], (t, 2, n)),
+        sp.Sum(x[i], (t, 1, n - 1)),
+        sp.Sum(ROW * x[u], (t, 1, n), (u, 1, n)),
+        sp.Sum(W[i, j] * x[j], (j, 1, n)),  # j is a mark
+        sp.Sum(x[t] * sp.Sum(W[i, t] * x[t], (t, 1, n)), (t, 1, n)),
+        sp.Sum(sp.Symbol("s") * sp.Indexed("one", t), (t, 1, n)),
+    ],
+    ids=str,
+)
+def test_a_sum_runs_over_the_whole_axis(wrong: sp.Expr) -> None:
+    """From 1 to the length of what is summed over; `one` has length 1, where another size is claimed."""
+    values = {**VALUES, "m": 2, "one": np.array([[1.0], [1.0]])}
+    with pytest.raises(ValueError, match="evaluate: "):
+        evaluate(wrong, values, (i, j), FloatDomain())
+
+
+def test_a_sum_of_what_has_no_label_in_it() -> None:
+    """So often as the limit says, a size or a number, and for numbers alone, too."""
+    assert evaluate(sp.Sum(s, (t, 1, n)), VALUES, (), FloatDomain()) == pytest.approx(3 * VALUES["s"][..., 0])
+    for upper in (n, sp.Integer(3)):
+        assert evaluate(sp.Sum(7, (t, 1, upper)), VALUES, (), FloatDomain()) == 21
+    nested = sp.Sum(x[t] * sp.Sum(W[t, u] * x[u], (u, 1, n)), (t, 1, n))
+    assert evaluate(nested, VALUES, (), FloatDomain()) == pytest.approx(np.einsum("bi,ij,bj->b", X, M, X))
