@@ -6,7 +6,8 @@ sums are linear, a Kronecker delta collapses its sum, what does not depend on th
 forward map with `tangents`, and no rule of differentiation.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import sympy as sp
@@ -98,26 +99,58 @@ def derivative(y: sp.Expr, axis: Axis = FEATURE) -> sp.Expr:
     return reduced(sp.diff(y, sp.IndexedBase("x", real=True)[(axis.primed, i) if axis is BATCH else (axis.primed,)]))
 
 
-def reduced(e: sp.Expr) -> sp.Expr:
-    """`e` with every sum split into monomials, deltas collapsed, constants taken out, and one bound label."""
+Sizes = Mapping[sp.Symbol, sp.Expr]
+SIZES: Sizes = {mark: axis.size for axis in (FEATURE, BATCH) for mark in (axis.label, axis.primed)}
+
+
+def reduced(e: sp.Expr, sizes: Sizes = SIZES) -> sp.Expr:
+    """`e` with every sum split into monomials, deltas collapsed, constants taken out, and its bound label renamed.
+
+    `sizes`: how far each free label runs, from 1. A delta collapses a sum only where both its labels run as far.
+    Raises ValueError for a sum that does not begin at 1, and for a delta of labels that run differently far.
+    """
     if isinstance(e, sp.Sum):
-        (label, _, size), *_ = e.limits
-        terms = sp.Add.make_args(sp.expand(reduced(e.function)))
-        return sp.Add(*(_sum_of_monomial(term, label, size) for term in terms))
-    return e.func(*map(reduced, e.args)) if e.args else e
+        if len(e.limits) != 1 or len(e.limits[0]) != 3 or e.limits[0][1] != 1:
+            raise ValueError(f"reduced: a sum must have one label and begin at 1, got {e}")
+        ((given, _, size),) = e.limits
+        label = sp.Dummy(given.name, integer=True)  # so that no label is bound twice in nested sums
+        sizes = {**sizes, label: size}
+        terms = sp.Add.make_args(sp.expand(reduced(e.function.xreplace({given: label}), sizes)))
+        return sp.Add(*(_sum_of_monomial(term, label, sizes) for term in terms))
+    return e.func(*(reduced(a, sizes) for a in e.args)) if e.args else e
 
 
-def _sum_of_monomial(term: sp.Expr, label: sp.Symbol, size: sp.Expr) -> sp.Expr:
+def _sum_of_monomial(term: sp.Expr, label: sp.Symbol, sizes: Sizes) -> sp.Expr:
     outside, inside = term.as_independent(label, as_Add=False)
     if inside == 1:
-        return outside * size
+        return outside * sizes[label]
     factors = sp.Mul.make_args(inside)
     delta = next((f for f in factors if isinstance(f, sp.KroneckerDelta)), None)
     if delta is not None:
-        other = next(a for a in delta.args if a != label)
-        return outside * reduced(sp.Mul(*(f for f in factors if f is not delta)).xreplace({label: other}))
-    bound = sp.Symbol("t", integer=True)
-    return outside * sp.Sum(inside.xreplace({label: bound}), (bound, 1, size))
+        other = _tied(delta, label, sizes)
+        return outside * reduced(sp.Mul(*(f for f in factors if f is not delta)).xreplace({label: other}), sizes)
+    bound = _bound(_height(inside))
+    return outside * sp.Sum(inside.xreplace({label: bound}), (bound, 1, sizes[label]))
+
+
+def _tied(delta: sp.KroneckerDelta, label: sp.Symbol, sizes: Sizes) -> sp.Symbol:
+    """The label that the summed one must be equal to: one that takes the same values."""
+    other = next(a for a in delta.args if a != label)
+    if label not in delta.args or sizes.get(other) != sizes[label]:
+        reach = sizes.get(other, "an unknown size")
+        raise ValueError(f"reduced: {delta} in a sum over {label} to {sizes[label]}, where {other} runs to {reach}")
+    return other
+
+
+def _height(e: sp.Expr) -> int:
+    """How deep sums are nested in `e`."""
+    return max((1 + _height(s.function) for s in e.atoms(sp.Sum)), default=0)
+
+
+@cache
+def _bound(height: int) -> sp.Dummy:
+    """The label of every sum that has so many nested in it: none that a formula has, nor one that is bound inside."""
+    return sp.Dummy(f"t{height}", integer=True)
 
 
 def vanishes(e: sp.Expr, axis: Axis = FEATURE) -> bool:
