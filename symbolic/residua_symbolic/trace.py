@@ -17,13 +17,14 @@ from residua_network import Network, Operation, Program, ResiduaError
 from residua_network.checks import one_of, unknown
 from residua_symbolic.domains.machine import MachineDomain
 from residua_symbolic.expressions.calculus import partials
-from residua_symbolic.expressions.conversion import from_program, to_sympy
+from residua_symbolic.expressions.conversion import free_prefix, from_program, to_sympy
 from residua_symbolic.expressions.evaluation import PointError, evaluate
 from residua_symbolic.expressions.given import given
 from residua_symbolic.expressions.graph import NUMBER, VARIABLE, Graph, Node, below, binary, rebuilt, variables
 from residua_symbolic.expressions.networks import network_graph
+from residua_symbolic.printing import latex
 from residua_symbolic.tables import Grid
-from residua_symbolic.trace_exact import exact_value, fraction
+from residua_symbolic.trace_exact import exact_value, fraction, in_short
 from residua_symbolic.trace_notation import Equations, Partial
 from residua_symbolic.trace_tables import Sweep, forward_sweep, reverse_sweep
 from residua_symbolic.weights import checked_rows, checked_weights
@@ -32,6 +33,8 @@ Mode = Literal["forward", "reverse", "both"]
 MODES = ("forward", "reverse", "both")
 INPUT = "input"
 MOST_OPERATIONS = 5000  # a trace is there to be read; the graph itself carries what is larger
+MOST_INPUTS = 8  # with more of them the tables of forward mode are mostly zeros
+MOST_BITS = 10_000  # of a number in it, about 3,000 digits: Python does not print many more
 KINKS = {"abs": "a kink", "relu": "a kink", "sign": "a jump", "step": "a jump"}  # at 0, where torch takes 0
 BY_VALUE = ("sigmoid", "tanh", "tan", "sqrt")  # functions whose derivative is written in their value
 FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
@@ -195,24 +198,45 @@ class Trace:
         return symbol, node.formula, node.value, Equations(pairs) if pairs else ""
 
     def text(self, mode: Mode = "both") -> str:
-        """Every table, for a terminal."""
-        return "\n\n".join(f"{title}\n\n{grid.text()}" for title, grid in self._titled(mode)) + "\n"
+        """The tables, for a terminal. See `printed` for those that are left out."""
+        sweeps, left = self.printed(mode)
+        titled = [("Elementary functions", self.grid()), *((s.title, self._rows(s)) for s in sweeps)]
+        return "\n\n".join([*(f"{title}\n\n{grid.text()}" for title, grid in titled), *left]) + "\n"
 
     def markdown(self, mode: Mode = "both") -> str:
-        """Every table, as GitHub renders it."""
-        return "\n".join(f"**{title}**\n\n{grid.markdown()}" for title, grid in self._titled(mode))
+        """The tables, as GitHub renders them. See `printed` for those that are left out."""
+        sweeps, left = self.printed(mode)
+        titled = [("Elementary functions", self.grid()), *((s.title, self._rows(s)) for s in sweeps)]
+        return "\n".join([*(f"**{title}**\n\n{grid.markdown()}" for title, grid in titled), *left])
 
     def latex(self, mode: Mode = "both") -> str:
-        """Every table, titled, as a booktabs tabular no wider than a line; needs booktabs, amsmath and graphicx."""
+        """The tables, titled, as booktabs tabulars no wider than a line; needs booktabs, amsmath and graphicx."""
+        sweeps, left = self.printed(mode)
         titled = [("Elementary functions", self.grid().latex())]
-        titled += [(sweep.latex_title(), sweep.latex()) for sweep in self.sweeps(mode)]
-        return "\n\\bigskip\n".join(
+        titled += [(sweep.latex_title(), self._rows(sweep).latex()) for sweep in sweeps]
+        tables = (
             f"\\noindent\\textbf{{{title}}}\n\n\\medskip\\noindent\n{FITTED}{{%\n{table}}}\n" for title, table in titled
         )
+        return "\n\\bigskip\n".join([*tables, *(f"\\noindent {words}\n" for words in left)])
 
-    def _titled(self, mode: Mode) -> list[tuple[str, Grid]]:
+    def printed(self, mode: Mode = "both") -> tuple[tuple[Sweep, ...], tuple[str, ...]]:
+        """The sweeps that text, markdown and latex print, and a line on what they leave out.
+
+        Of a function of more than 8 inputs forward mode is printed for the first 8, unless it is asked for by itself,
+        and without the rows of nodes that do not depend on the input. `sweeps` and `to_dict` leave nothing out.
+        """
         sweeps = self.sweeps(mode)
-        return [("Elementary functions", self.grid()), *((sweep.title, sweep.grid()) for sweep in sweeps)]
+        further = len(self.inputs) - MOST_INPUTS
+        if further <= 0 or mode == "reverse":
+            return sweeps, ()
+        words = "Nodes that do not depend on the input are left out of the tables of forward mode"
+        if mode == "forward":
+            return sweeps, (f"{words}.",)
+        kept = (*sweeps[:MOST_INPUTS], *sweeps[len(self.inputs) :])
+        return kept, (f"{words}, and so are the tables for {further} further inputs; mode forward prints them all.",)
+
+    def _rows(self, sweep: Sweep) -> Grid:
+        return sweep.grid(whole=len(self.inputs) <= MOST_INPUTS)
 
     def to_dict(self, mode: Mode = "both") -> dict[str, Any]:
         """Plain data: the attributes by name, numbers in full."""
@@ -333,13 +357,14 @@ def _traced(
     count = sum(bool(node.arguments) for node in order)
     if count > MOST_OPERATIONS:
         raise ResiduaError(f"trace: expected at most {MOST_OPERATIONS} operations to be read, got {count}")
-    steps = _Steps(symbols, _free(names, symbols))
+    _check_printed(symbols)
+    steps = _Steps(symbols, free_prefix([symbol.name for symbol in symbols.values()], names))
     for name in inputs:
         steps.read(name, point[name])
     known: dict[int, str | Fraction] = {}
     for node in order:
         if node.function == NUMBER:
-            known[node.index] = Fraction(int(node.value.numerator), int(node.value.denominator))
+            known[node.index] = _printable(Fraction(int(node.value.numerator), int(node.value.denominator)))
         elif node.function == VARIABLE:
             known[node.index] = node.value
         else:
@@ -348,11 +373,13 @@ def _traced(
     return Trace(tuple(steps.nodes.values()), outputs, scalar, steps.symbols, tuple(roots))
 
 
-def _free(letter: str, taken: Iterable[str]) -> str:
-    """The letter of the nodes, with as many _ as it takes to differ from every variable."""
-    while any(name.startswith(letter) and name[len(letter) :].isdigit() for name in taken):
-        letter = f"{letter}_"
-    return letter
+def _check_printed(symbols: Mapping[str, sp.Symbol]) -> None:
+    """x1 and x_1 are printed alike: a table of both would state what is false."""
+    printed: dict[str, str] = {}
+    for name, symbol in symbols.items():
+        other = printed.setdefault(latex(symbol), name)
+        if other != name:
+            raise ResiduaError(f"trace: expected variables that differ in print, got {other} and {name}; rename one")
 
 
 class _Steps:
@@ -367,7 +394,7 @@ class _Steps:
 
     def read(self, name: str, value: Fraction | float) -> None:
         """An input."""
-        exact = Fraction(value)
+        exact = _printable(Fraction(value))
         self._moving.add(name)
         self.nodes[name] = TracedNode(name, INPUT, (), self.symbols[name], _float(name, exact), exact, {})
 
@@ -391,25 +418,27 @@ class _Steps:
         return self._graph.variable(argument) if isinstance(argument, str) else self._graph.number(argument)
 
     def _partials(self, node: Node, moving: Sequence[bool], words: str, own: str) -> dict[str, LocalDerivative]:
-        """By the names of the arguments that move; of x x both sides together."""
-        found: dict[str, Node] = {}
-        if not any(moving):
-            return {}
-        if node.function in KINKS and self._values(node)[0] == 0:
+        """By the names of the arguments that move."""
+        if any(moving) and node.function in KINKS and self._values(node)[0] == 0:
             raise PointError(
                 f"the derivative of {words} does not exist at 0: {KINKS[node.function]}, at which torch takes 0"
             )
-        for argument, partial, moves in zip(node.arguments, partials(node, moving), moving, strict=True):
-            if moves:
-                found[argument.value] = found.get(argument.value, self._graph.zero) + partial
         return {
             name: LocalDerivative(
                 to_sympy(self._shortened(partial, node, own), symbols=self.symbols),
-                self._value(partial, words, f"has no derivative by {name}"),
+                self._value(partial, words, self._without(node, name)),
                 self._exact(partial),
             )
-            for name, partial in found.items()
+            for name, partial in by_name(node, moving).items()
         }
+
+    def _without(self, node: Node, name: str) -> str:
+        """What is said where the derivative by an argument has no value: of 0^y by y the rule fails, not the slope."""
+        if node.function == "pow" and node.arguments[0].value != name:
+            base, exponent = self._values(node)
+            if base == 0 < exponent:
+                return f"has a derivative by {name}, 0, that cannot be had by its rule, with log(0) in it,"
+        return f"has no derivative by {name}"
 
     def _shortened(self, partial: Node, node: Node, own: str) -> Node:
         """With the operation's own name where its derivative is usually written so: y (1 − y) of a sigmoid."""
@@ -441,8 +470,28 @@ class _Steps:
         return exact_value(node, {name: self.nodes[name].exact for name in variables([node])})
 
 
+def by_name(node: Node, moving: Sequence[bool]) -> dict[str, Node]:
+    """∂ node/∂ argument for the variables among its arguments that move; of x x both sides together."""
+    found: dict[str, Node] = {}
+    slopes = partials(node, moving) if any(moving) else [node.graph.zero] * len(moving)
+    for argument, partial, moves in zip(node.arguments, slopes, moving, strict=True):
+        if moves:
+            found[argument.value] = found.get(argument.value, node.graph.zero) + partial
+    return found
+
+
+def _printable(number: Fraction) -> Fraction:
+    bits = max(number.numerator.bit_length(), number.denominator.bit_length())
+    if bits > MOST_BITS:
+        raise ResiduaError(
+            f"trace: expected numbers of at most {MOST_BITS} bits to be read, got {in_short(number)} of {bits}"
+        )
+    return number
+
+
 def _words(name: str, function: str, arguments: Sequence[str | Fraction]) -> str:
-    return f"{name} = {function}({', '.join(map(str, arguments))})"
+    written = (a if isinstance(a, str) else in_short(a) for a in arguments)
+    return f"{name} = {function}({', '.join(written)})"
 
 
 def _float(name: str, exact: Fraction) -> float:

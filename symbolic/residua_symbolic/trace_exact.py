@@ -10,12 +10,14 @@ import flint
 import sympy as sp
 
 from residua_network import ResiduaError
+from residua_symbolic.domains.balls import precision
 from residua_symbolic.domains.rationals import RationalDomain
 from residua_symbolic.expressions.evaluation import PointError, evaluate
 from residua_symbolic.expressions.graph import NUMBER, Node
 
 LARGEST_BITS = 256  # of numerator and denominator: longer numbers are not printed by anybody
 LARGEST_POWER = 64
+SHORT_BITS, DIGITS = 64, 6  # a number of more bits is rounded to so many digits in messages
 # the one rational argument at which an elementary function has a rational value, and that value
 RATIONAL = {
     **dict.fromkeys(("exp", "cos", "cosh"), (0, flint.fmpq(1))),
@@ -56,6 +58,14 @@ def _is_large_power(node: Node) -> bool:
     return (
         exponent.function != NUMBER or abs(exponent.value) > LARGEST_POWER or exponent.value.denominator > LARGEST_POWER
     )
+
+
+def in_short(q: Fraction) -> str:
+    """A number as a message has room for it: 1/3, about 4.89e+23."""
+    if max(q.numerator.bit_length(), q.denominator.bit_length()) <= SHORT_BITS:
+        return str(q)
+    with precision():
+        return f"about {flint.arb(flint.fmpq(q.numerator, q.denominator)).str(DIGITS, radius=False)}"
 
 
 def fraction(value: object, where: str) -> Fraction:

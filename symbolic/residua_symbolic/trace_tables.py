@@ -20,6 +20,7 @@ class SweepRow:
 
     `chain`: by the chain rule, in names; `local`: with the operations' own derivatives put in; `numbers`: with numbers;
     all None where nothing is to be computed, and `note` says why. `exact`: where every number on the way is rational.
+    `terms`: what is added, each as (operation, argument, row): ∂ operation/∂ argument times that row's derivative.
     """
 
     node: str
@@ -30,6 +31,7 @@ class SweepRow:
     value: float
     exact: Fraction | None
     note: str = ""
+    terms: tuple[tuple[str, str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, formulas as text."""
@@ -73,10 +75,13 @@ class Sweep:
         """The same exactly, where every number on the way is rational."""
         return {row.node: row.exact for row in self.rows}
 
-    def grid(self) -> Grid:
-        """The table, step by step: in names, in formulas, in numbers."""
+    def grid(self, whole: bool = True) -> Grid:
+        """The table, step by step: in names, in formulas, in numbers.
+
+        `whole`: with the rows of forward mode that are zero because the node does not depend on the input.
+        """
         columns = ("derivative", "by the chain rule", "local derivatives", "numbers", "value")
-        return Grid(columns, tuple(_cells(row) for row in self.rows))
+        return Grid(columns, tuple(_cells(row) for row in self.rows if whole or row.note != STILL))
 
     def text(self) -> str:
         """For a terminal."""
@@ -113,6 +118,7 @@ class _Term:
 
     operation: "TracedNode"
     argument: str
+    row: str
     other: Rate
     value: float
     exact: Fraction | None
@@ -126,7 +132,7 @@ def forward_sweep(trace: "Trace", by: str) -> Sweep:
         if node.function == "input":
             rows[node.name] = _unit(node.name, symbol) if node.name == by else _nothing(node.name, symbol, STILL)
             continue
-        terms = [_Term(node, a, rows[a].symbol, rows[a].value, rows[a].exact) for a in node.partials if a in moving]
+        terms = [_Term(node, a, a, rows[a].symbol, rows[a].value, rows[a].exact) for a in node.partials if a in moving]
         if terms:
             moving.add(node.name)
         rows[node.name] = (
@@ -152,7 +158,7 @@ def reverse_sweep(trace: "Trace", output: str) -> Sweep:
             continue
         symbol = Rate(symbols[output], symbols[node.name])
         terms = [
-            _Term(use, node.name, rows[use.name].symbol, rows[use.name].value, rows[use.name].exact)
+            _Term(use, node.name, use.name, rows[use.name].symbol, rows[use.name].value, rows[use.name].exact)
             for use in reversed(uses[node.name])
             if use.name in reached
         ]
@@ -192,4 +198,6 @@ def _sum(trace: "Trace", name: str, symbol: Rate, terms: list[_Term], partial_fi
         value = product if value is None else value + product
         step = None if own.exact is None or term.exact is None else own.exact * term.exact
         exact = step if term is terms[0] else None if exact is None or step is None else exact + step
-    return SweepRow(name, symbol, Products(chain), Products(local), NumericProducts(numbers), value or 0.0, exact)
+    products = Products(chain), Products(local), NumericProducts(numbers)
+    used = tuple((term.operation.name, term.argument, term.row) for term in terms)
+    return SweepRow(name, symbol, *products, value or 0.0, exact, terms=used)

@@ -9,8 +9,12 @@ import pytest
 import sympy as sp
 
 from residua_network import Activation, BatchNorm, LayerNorm, Linear, Network, ResiduaError, Residual
+from residua_symbolic.expressions.conversion import from_sympy, to_program
 from residua_symbolic.expressions.evaluation import PointError
+from residua_symbolic.expressions.graph import Graph
+from residua_symbolic.printing import latex
 from residua_symbolic.trace import Trace, trace
+from residua_symbolic.trace_tables import STILL
 
 DOCUMENT = "1/(exp(-(w*x+b))+1)"
 PAPER = "log(x1) + x1*x2 - sin(x2)"
@@ -115,8 +119,39 @@ def test_a_vector_function() -> None:
 def test_sympy_expressions_and_names_that_are_taken() -> None:
     v1 = sp.Symbol("v1")
     t = trace(sp.sin(v1) ** 2, {v1: 0.5})
-    assert [node.name for node in t.nodes] == ["v1", "v_1", "v_2"]
+    assert [node.name for node in t.nodes] == ["v1", "h1", "h2"]
     assert t.gradient["v1"] == pytest.approx(math.sin(1.0), rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("text", "inputs", "letter"),
+    [
+        ("v1 + v1*x", "v1 x", "v"),
+        ("v_1*x*x", "v_1 x", "v"),
+        ("h1*sin(v1)*u1*vv1", "h1 v1 u1 vv1", "v"),
+        ("alpha_1*x + alpha", "alpha_1 x alpha", "alpha"),
+        ("x*x*x2", "x x2", "x"),
+    ],
+)
+def test_no_two_nodes_are_printed_alike(text: str, inputs: str, letter: str) -> None:
+    t = trace(text, dict.fromkeys(inputs.split(), 0.5), names=letter)
+    assert len({latex(symbol) for symbol in t.symbols.values()}) == len(t.nodes) == len(set(t.named))
+    assert t.check()
+
+
+def test_names_are_kept_where_nothing_is_printed_like_them() -> None:
+    assert [node.name for node in trace("v*v1a*v_a", {"v": 1, "v1a": 2, "v_a": 3}).operations] == ["v1", "v2"]
+
+
+def test_variables_that_are_printed_alike_are_refused() -> None:
+    with pytest.raises(ResiduaError, match="differ in print, got x1 and x_1"):
+        trace("x1*x_1", {"x1": 3, "x_1": 2})
+
+
+def test_programs_of_expressions_name_their_operations_apart() -> None:
+    v_1, x = sp.symbols("v_1 x")
+    program = to_program([from_sympy(Graph(), sp.sin(v_1) * x)])
+    assert [operation.name for operation in program.operations] == ["h1", "h2"]
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +198,8 @@ def test_every_kind_of_layer_is_traced() -> None:
         ("exp(x)", {"x": 1000}, "v1 = exp"),
         ("x**x", {"x": -1}, "has no derivative by x"),
         ("x", {"x": 10**400}, "beyond"),
+        ("x**y", {"x": 0, "y": 2}, "a derivative by y, 0, that cannot be had by its rule"),
+        ("x**x", {"x": 0}, "has no derivative by x"),
     ],
 )
 def test_a_point_where_something_does_not_exist_is_named_with_its_node(
@@ -170,6 +207,17 @@ def test_a_point_where_something_does_not_exist_is_named_with_its_node(
 ) -> None:
     with pytest.raises(PointError, match=words):
         trace(text, at)
+
+
+def test_long_numbers_are_shortened_or_refused() -> None:
+    x = sp.Symbol("x", real=True)
+    with pytest.raises(PointError, match=r"mul\(about 1.8739\d*e\+286, x\) does not exist in float64"):
+        trace(sp.Integer(3) ** 600 * x, {"x": 1e300})
+    with pytest.raises(ResiduaError, match=r"at most 10000 bits to be read, got about \S*e\+23856 of 79249"):
+        trace(sp.Integer(3) ** 50000 * x, {"x": 1})
+    with pytest.raises(ResiduaError, match="bits"):
+        trace("x", {"x": Fraction(1, 3**50000)})
+    assert json.dumps(trace(x / 10**400, {"x": Fraction(1, 10**400)}).to_dict())
 
 
 @pytest.mark.parametrize("text", ["abs(-2)*x", "sqrt(0)+x", "relu(0)*x", "x**2", "x**0+x"])
@@ -240,3 +288,19 @@ def test_printed_forms(document: Trace) -> None:
     assert document.latex().count(r"\toprule") == 5
     assert r"\partial h_{4} / \partial h_{3} \cdot \mathrm{d} h_{3} / \mathrm{d} w" in document.latex()
     assert "| $h_{4}$ |" in document.markdown()
+
+
+def test_what_is_zero_throughout_is_left_out_of_many_inputs() -> None:
+    names = [f"a{k}" for k in range(12)]
+    few, many = (trace("+".join(names[:n]), dict.fromkeys(names[:n], 1)) for n in (8, 12))
+    assert STILL in few.markdown()
+    assert "left out" not in few.markdown() + few.text("forward") + many.text("reverse")
+    for printed, mode in ((many.text, "forward"), (many.markdown, "both"), (many.latex, "both")):
+        assert STILL not in printed(mode)  # type: ignore[arg-type]
+        assert "left out" in printed(mode)  # type: ignore[arg-type]
+    assert "tables for 4 further inputs" in many.text()
+    assert [many.text(mode).count("Forward mode, by") for mode in ("both", "forward")] == [8, 12]  # type: ignore[arg-type]
+    assert "Reverse mode, of" in many.text()
+    assert len(many.to_dict()["forward"]) == 12
+    last = many.forward("a11").grid(whole=False)
+    assert len(last.rows) == 2  # the input itself, and the last sum

@@ -4,7 +4,9 @@ From SymPy the graph has SymPy's own shape (sums and products of many terms, quo
 way back gives the same expression. From a program it has the program's: what was written, nothing simplified.
 """
 
-from collections.abc import Mapping, Sequence
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +15,7 @@ import sympy as sp
 from residua_network import Operation, Program
 from residua_symbolic import functions
 from residua_symbolic.expressions.graph import NUMBER, VARIABLE, Graph, GraphError, Node, below, binary
+from residua_symbolic.printing import latex
 
 FUNCTIONS: dict[str, Any] = {
     **{name: getattr(sp, name) for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "erf")},
@@ -118,17 +121,32 @@ def from_program(graph: Graph, program: Program, values: Mapping[str, Node] | No
     return tuple(map(argument, program.outputs))
 
 
+def free_prefix(names: Iterable[str], first: str = "v") -> str:
+    """The first of `first`, v, h, u, vv, vvv, ... that, with a number behind it, is printed like none of the names.
+
+    v1 and v_1 are printed alike.
+    """
+    printed = [latex(sp.Symbol(name)) for name in names if name[-1:].isdigit()]
+    longer = ("v" * k for k in itertools.count(2))
+
+    def is_free(prefix: str) -> bool:
+        numbered = re.escape(latex(sp.Symbol(f"{prefix}1"))).replace("1", r"\d+")
+        return not any(re.fullmatch(numbered, name) for name in printed)
+
+    return next(filter(is_free, itertools.chain((first,), "vhu", longer)))
+
+
 def to_program(outputs: Sequence[Node], inputs: Sequence[str] | None = None, prefix: str = "v") -> Program:
     """The operations that compute the outputs, of at most two arguments each, called v1, v2, ... in order.
 
+    `prefix`: another letter than v; where a variable would be printed like such a name, one that is free is taken.
     `inputs`: names of variables that come first, whether or not they occur; the others follow as they were made.
     """
     lowered = binary(outputs)
     order = below(lowered)
     occurring = [node.value for node in order if node.function == VARIABLE]
     names = list(dict.fromkeys([*(inputs or ()), *occurring]))
-    while any(name.startswith(prefix) and name[len(prefix) :].isdigit() for name in names):
-        prefix = f"{prefix}_"
+    prefix = free_prefix(names, prefix)
     known: dict[int, str | Fraction] = {}
     operations: list[Operation] = []
     for node in order:
