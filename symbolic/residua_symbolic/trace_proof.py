@@ -1,7 +1,7 @@
 """The tables of a trace proved: what is printed in them against the graph's derivatives, SymPy's, and Arb's numbers."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -12,13 +12,15 @@ from residua_symbolic.derivation import ProofError
 from residua_symbolic.domains.balls import POINTS, BallDomain, is_narrow, precision
 from residua_symbolic.expressions.conversion import from_sympy, to_sympy
 from residua_symbolic.expressions.evaluation import PointError, evaluate, vanishes
-from residua_symbolic.expressions.graph import Node, substituted
+from residua_symbolic.expressions.graph import Node, below, substituted
 from residua_symbolic.trace import INPUT, Trace
 from residua_symbolic.trace_notation import Partial, Products, Rate
 from residua_symbolic.trace_rounding import REVERSE, derivatives, rounding_bounds
 from residua_symbolic.trace_tables import Sweep
 
-SYMPY_OPERATIONS = 100  # SymPy's derivative of the whole is a tree; beyond this it takes longer than a reader waits
+SYMPY_NODES = 1000  # of the formula as a tree, as SymPy differentiates it; more take longer than a reader waits
+BITS = tuple(128 * 2**k for k in range(7))  # Arb's precisions in turn, until a number is decided
+DIGITS = 20  # of a certified number in a message
 SPREAD = 2.0**-6  # how far from the point of the trace identities are tried where residues do not decide them
 
 
@@ -35,7 +37,7 @@ def check(trace: Trace) -> tuple[str, ...]:
             proved.append(f"{sweep.title}: every row as printed is the derivative of the expression graph")
         prover.modes_agree()
         proved.append(f"forward and reverse mode agree on every derivative of {output}")
-        if len(trace.operations) <= SYMPY_OPERATIONS:
+        if prover.tree_nodes() <= SYMPY_NODES:
             prover.agrees_with_sympy()
             proved.append(f"SymPy's derivatives of the whole formula of {output} are those of the tables")
         prover.numbers(forward)
@@ -71,6 +73,13 @@ class _Prover:
             {f"d{self._name}/d{x}: modes": self._sweeps[x][self._name] - reverse[x] for x in self._trace.inputs}
         )
 
+    def tree_nodes(self) -> int:
+        """Of the output, each subexpression as often as it would be written; counted on the graph."""
+        sizes: dict[int, int] = {}
+        for node in below([self._named[self._name]]):
+            sizes[node.index] = 1 + sum(sizes[a.index] for a in node.arguments)
+        return sizes[self._named[self._name].index]
+
     def agrees_with_sympy(self) -> None:
         """So is SymPy's own derivative of the formula as a whole."""
         whole = to_sympy(self._named[self._name])
@@ -98,22 +107,47 @@ class _Prover:
     def _within(
         self, what: str, nodes: Mapping[str, Node], printed: Mapping[str, float], bounds: Mapping[str, float]
     ) -> None:
-        with precision():
-            point = {name: flint.arb(value) for name, value in self._trace.at.items()}
-            certified = evaluate([nodes[name] for name in printed], point, BallDomain())
-            for name, ball in zip(printed, certified, strict=True):
-                if not abs(flint.arb(printed[name]) - ball) <= flint.arb(bounds[name]):
-                    raise ProofError(f"{what} of {name}: {printed[name]!r} is not within {bounds[name]:.1e} of {ball}")
+        def decided(name: str, ball: Any) -> bool:
+            off, bound = abs(flint.arb(printed[name]) - ball), flint.arb(bounds[name])
+            if off > bound:
+                raise ProofError(
+                    f"{what} of {name}: {printed[name]!r} is not within {bounds[name]:.1e} of {_near(ball)}"
+                )
+            return bool(off <= bound)
+
+        point = {name: flint.arb(value) for name, value in self._trace.at.items()}
+        self._decide(what, {name: nodes[name] for name in printed}, point, decided)
 
     def _contained(self, what: str, nodes: Mapping[str, Node], exact: Mapping[str, Fraction | None]) -> None:
         """Every exact value lies in the ball of that node at the exact point."""
         known = {name: value for name, value in exact.items() if value is not None}
-        with precision():
-            point = {name: _ball(self._trace.named[name].exact or Fraction(0)) for name in self._trace.inputs}
-            certified = evaluate([nodes[name] for name in known], point, BallDomain())
-            for (name, value), ball in zip(known.items(), certified, strict=True):
-                if not ball.overlaps(_ball(value)):
-                    raise ProofError(f"{what} of {name}: {value} is not exact, since the value lies in {ball}")
+
+        def decided(name: str, ball: Any) -> bool:
+            if not ball.overlaps(_ball(known[name])):
+                raise ProofError(f"{what} of {name}: {known[name]} is not exact, since the value is {_near(ball)}")
+            return is_narrow(ball)
+
+        point = {name: self._trace.named[name].exact or Fraction(0) for name in self._trace.inputs}
+        self._decide(what, {name: nodes[name] for name in known}, point, decided)
+
+    @staticmethod
+    def _decide(
+        what: str, nodes: Mapping[str, Node], point: Mapping[str, Any], decided: Callable[[str, Any], bool]
+    ) -> None:
+        """Hand every node's ball over, with more and more bits until none is undecided."""
+        left = dict(nodes)
+        for bits in BITS:
+            with precision(bits):
+                at = {name: _ball(value) if isinstance(value, Fraction) else value for name, value in point.items()}
+                balls = evaluate(list(left.values()), at, BallDomain())
+                left = {
+                    name: node
+                    for (name, node), ball in zip(left.items(), balls, strict=True)
+                    if not decided(name, ball)
+                }
+            if not left:
+                return
+        raise ProofError(f"{what} of {', '.join(left):.80}: not decided with {BITS[-1]} bits")
 
     def _node(self, printed: Products, known: Mapping[Rate, Node]) -> Node:
         """A printed formula as a node: rates of other rows, and SymPy's derivative where a ∂ stands."""
@@ -161,6 +195,10 @@ class _Prover:
                     return False
                 met += 1
         return met >= POINTS
+
+
+def _near(ball: Any) -> str:
+    return str(ball.str(DIGITS, radius=True))
 
 
 def _ball(value: Fraction) -> Any:
