@@ -26,13 +26,15 @@ from residua_symbolic.first_order import Slope
 from residua_symbolic.functions import phi, phi_prime
 from residua_symbolic.matrices import entry
 
-p, t1, t2 = sp.symbols("p t1 t2", integer=True)  # input; bound labels, none of them the t of `sums.reduced`
+p, t1, t2 = sp.symbols("p t1 t2", integer=True)  # input; bound labels
 q, m = sp.symbols("q m", integer=True, positive=True)  # inputs, units of the next layer; n units here
 x, z, a, b, d, c, W = (sp.IndexedBase(name, real=True) for name in ("x", "z", "a", "b", "delta", "c", "W"))
 z_next, b_next, d_next, W_next = (sp.IndexedBase(f"{name}prime", real=True) for name in ("z", "b", "delta", "W"))
 C = sp.Symbol("C", real=True)
-SIZES = ((1, 1, 1), (2, 3, 2), (3, 2, 3))  # (q, n, m)
-NETS = ((1, 1), (2, 3), (1, 1, 1), (2, 3, 2), (3, 1, 3), (2, 2, 3, 1), (1, 2, 1, 2), (1, 2, 3, 2, 2))  # widths
+REACH = {i: n, j: n, k: m, p: q}  # how far the labels run, from 1
+# sizes that meet in a formula are different ones, so that none stands for another
+SIZES = ((1, 2, 3), (2, 3, 1), (3, 1, 2))  # (q, n, m)
+NETS = ((1, 2), (3, 2), (1, 2, 3), (2, 3, 1), (3, 1, 2), (1, 3, 2, 1), (2, 1, 3, 2), (3, 1, 2, 3, 1))  # widths
 DIFFERENTIABLE = ("φ is differentiable at every z_i", "C is differentiable, as a function of all its values")
 RECURSION = phi_prime(z[i]) * sp.Sum(W_next[k, i] * d_next[k], (k, 1, m))
 OUTPUTS = phi_prime(z[i]) * c[i]
@@ -90,7 +92,7 @@ def _matrix_forms() -> tuple[Step, Step, Step]:
 
 def _matrix_form(name: str, symbol: sp.MatrixExpr, form: sp.MatrixExpr, index: sp.Expr, second: Any) -> Step:
     def holds(right: sp.MatrixExpr) -> bool:
-        return right.shape == form.shape and _equal(entry(right, i, second), index)
+        return right.shape == form.shape and equal(entry(right, i, second), index)
 
     return Step(f"{name}, in matrix form", symbol, form, "all units at once", (Proof("entry by entry", holds),))
 
@@ -110,7 +112,7 @@ def _of_value(value: sp.Indexed, variable: sp.Indexed, right: sp.Expr, reason: s
         return True
 
     def every_size(printed: sp.Expr) -> bool:
-        return _equal(sp.diff(_whole(value, _level(variable)), variable), printed)
+        return equal(sp.diff(whole(value, _level(variable)), variable), printed)
 
     return Step(f"d {_name(value)} by {_name(variable)}", left, right, reason, _both(at_sizes, every_size))
 
@@ -131,7 +133,7 @@ def _of_cost(variable: sp.Indexed, right: sp.Expr, reason: str, *more: Proof) ->
         level = _level(variable)
         after, error, size = (z, d, n) if level == "x" else (z_next, d_next, m)
         bound = sp.Symbol("t0", integer=True)
-        return _equal(sp.Sum(error[bound] * sp.diff(_whole(after[bound], level), variable), (bound, 1, size)), printed)
+        return equal(sp.Sum(error[bound] * sp.diff(whole(after[bound], level), variable), (bound, 1, size)), printed)
 
     return Step(f"d C by {_name(variable)}", Slope(C, variable), right, reason, _both(at_sizes, every_size) + more)
 
@@ -157,7 +159,7 @@ def _level(variable: sp.Indexed) -> str:
     return _name(variable) if _name(variable) in ("a", "z") else "x"
 
 
-def _whole(value: sp.Indexed, level: str) -> sp.Expr:
+def whole(value: sp.Indexed, level: str) -> sp.Expr:
     """A value as an expression in what is free, with explicit sums."""
     name, at = _name(value), value.indices[0]
     if name == level:
@@ -165,13 +167,13 @@ def _whole(value: sp.Indexed, level: str) -> sp.Expr:
     if name == "z":
         return sp.Sum(W[at, t1] * x[t1], (t1, 1, q)) + b[at]
     if name == "a":
-        return phi(_whole(z[at], level))
-    return sp.Sum(W_next[at, t2] * _whole(a[t2], level), (t2, 1, n)) + b_next[at]
+        return phi(whole(z[at], level))
+    return sp.Sum(W_next[at, t2] * whole(a[t2], level), (t2, 1, n)) + b_next[at]
 
 
-def _equal(left: sp.Expr, right: sp.Expr) -> bool:
+def equal(left: sp.Expr, right: sp.Expr) -> bool:
     """Equal for every size: the same once sums are split into monomials and Kronecker deltas collapsed."""
-    return bool(sp.expand(sums.reduced(left) - sums.reduced(sp.sympify(right))) == 0)
+    return bool(sp.expand(sums.reduced(left, REACH) - sums.reduced(sp.sympify(right), REACH)) == 0)
 
 
 @dataclass(frozen=True)

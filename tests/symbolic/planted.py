@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +43,18 @@ def wrong_entries(right: sp.Expr) -> list[sp.Expr]:
         candidates += [right - 2 * term for term in terms]
     candidates.append(right + 1 - sp.KroneckerDelta(i, j))  # wrong off the diagonal alone
     return [wrong for wrong in candidates if not _same(wrong, right)]
+
+
+def wrong_limits(right: sp.Expr, sizes: Collection[sp.Symbol]) -> list[sp.Expr]:
+    """`right` with one of its Σ from 2, to 1, to another of the sizes, or one short of its end or beyond it."""
+    found = []
+    for total in sorted(right.atoms(sp.Sum), key=sp.default_sort_key):
+        ((label, first, last),) = total.limits
+        ends = [sp.Integer(1), last - 1, last + 1, *(size for size in sizes if size != last)]
+        for limits in [(label, first + 1, last), *((label, first, end) for end in ends)]:
+            found.append(right.xreplace({total: sp.Sum(total.function, limits)}))
+    assert right not in found
+    return found
 
 
 def _same(left: sp.Expr, right: sp.Expr) -> bool:

@@ -12,6 +12,7 @@ from residua_network import ResiduaError
 from residua_symbolic import Derivation, ProofError, Step
 from residua_symbolic.backpropagation import (
     NETS,
+    SIZES,
     C,
     W_next,
     backward,
@@ -23,13 +24,14 @@ from residua_symbolic.backpropagation import (
     m,
     net_of,
     p,
+    q,
     x,
     z,
 )
 from residua_symbolic.domains.tangents import i, j, k, n
 from residua_symbolic.first_order import Slope
 
-from .planted import refuses_in_place
+from .planted import refuses, refuses_in_place, wrong_limits
 from .test_printing import problems
 from .test_rules import proved
 
@@ -58,6 +60,32 @@ def test_planted_faults_are_refused_by_every_proof(step: Step) -> None:
             with pytest.raises(ProofError, match=f"step '{step.name}'"):
                 replace(step, right=candidate, proofs=(proof,)).check()
     refuses_in_place(LAYER, step, wrong[0])
+
+
+def sums_of(derivation: Derivation) -> list[Step]:
+    """The proved steps with a Σ in them."""
+    return [step for step in proved(derivation) if step.right.has(sp.Sum)]
+
+
+@pytest.mark.parametrize("step", sums_of(LAYER), ids=lambda step: step.name)
+def test_other_limits_of_a_sum_are_refused_by_every_proof(step: Step) -> None:
+    wrong = wrong_limits(step.right, (q, n, m))
+    assert len(wrong) == 6  # one Σ
+    for candidate in wrong:
+        refuses(step, candidate)
+        refuses_in_place(LAYER, step, candidate)
+
+
+def test_sums_are_where_they_are_expected() -> None:
+    assert [step.name for step in sums_of(LAYER)] == ["d C by a", "d C by z", "d C by x"]
+
+
+def test_sizes_that_meet_are_different_ones() -> None:
+    for sizes in SIZES:
+        assert len(set(sizes)) == 3
+    for widths in NETS:
+        for at in range(len(widths) - 1):
+            assert len(set(widths[at : at + 3])) == len(widths[at : at + 3]), widths
 
 
 def step_of(derivation: Derivation, left: sp.Expr) -> Step:

@@ -9,9 +9,12 @@ import pytest
 import sympy as sp
 
 from residua_symbolic import ProofError
-from residua_symbolic.double_backward import CARRIED, CURVED, gauss_newton, slopes_held_constant
+from residua_symbolic.backpropagation import m, q
+from residua_symbolic.domains.tangents import n
+from residua_symbolic.double_backward import CARRIED, CURVED, U, gauss_newton, o, slopes_held_constant
 
-from .test_backpropagation import a_net, cost
+from .planted import refuses, refuses_in_place, wrong_limits
+from .test_backpropagation import a_net, cost, sums_of
 from .test_printing import problems
 from .test_rules import proved
 
@@ -28,6 +31,38 @@ def test_every_step_proves_itself_and_refuses_what_is_wrong(name: str) -> None:
                 replace(step, right=wrong).check()
     for text in (derivation.latex(), *(step.latex() for step in derivation.steps)):
         assert not problems(text), text
+
+
+@pytest.mark.parametrize("name", DERIVATIONS)
+def test_other_limits_of_a_sum_are_refused_by_every_proof(name: str) -> None:
+    derivation = DERIVATIONS[name]()
+    steps, sizes = sums_of(derivation), {"layer": (q, n, m), "net": (n, o, U)}[name]
+    assert len(steps) == {"layer": 4, "net": 2}[name]
+    for step in steps:
+        wrong = wrong_limits(step.right, sizes)
+        assert len(wrong) == 6 * len(step.right.atoms(sp.Sum))
+        for candidate in wrong:
+            refuses(step, candidate)
+            refuses_in_place(derivation, step, candidate)
+
+
+def test_a_formula_wrong_at_other_sizes_alone_is_refused() -> None:
+    """Right at all the sizes that are put in, wrong at m = 4: the proof for all sizes sees it."""
+    off = (m - 1) * (m - 2) * (m - 3)
+    for step in sums_of(slopes_held_constant()):
+        at_sizes, every_size = step.proofs
+        wrong = step.right * (1 + off)
+        replace(step, right=wrong, proofs=(at_sizes,)).check()
+        with pytest.raises(ProofError, match="refused by all sizes"):
+            replace(step, right=wrong, proofs=(every_size,)).check()
+
+
+def test_what_is_checked_at_sizes_alone_says_so() -> None:
+    for step in proved(gauss_newton()):
+        assert step.reason.endswith("verified at these sizes, not derived for all")
+    for derivation in (slopes_held_constant(), gauss_newton()):
+        for step in sums_of(derivation):
+            assert any("all sizes" in proof.by for proof in step.proofs) != ("verified" in step.reason)
 
 
 def test_neither_second_derivative_is_taken_for_the_other() -> None:
