@@ -12,7 +12,7 @@ import sympy as sp
 
 from residua_network import ResiduaError
 from residua_symbolic.derivation import Derivation, Proof, Step
-from residua_symbolic.identities import first_apart, same
+from residua_symbolic.identities import first_apart, last_apart, same
 
 l, r = sp.symbols("l r", integer=True)
 L, B = sp.symbols("L B", integer=True, positive=True)
@@ -143,16 +143,28 @@ def _geometric(count: sp.Expr, factor: sp.Expr) -> Proof:
 
 
 def _of_equal(count: sp.Expr, depth: int) -> sp.Expr:
-    return _written_out(count, depth, 1).replace(lambda e: isinstance(e, sp.Indexed), lambda e: width)
+    return _with_equal_widths(_written_out(count, depth, 1))
 
 
 def _same_increment(right: sp.Expr, count: sp.Expr, factor: sp.Expr) -> bool:
-    """Of the printed form, and of the count: n^L times what the sum or product grows by."""
-    grown = right.xreplace({L: L + 1})
-    if count == PATHS:
-        return same(grown, width * right)
-    added = factor * width**L if count == EVALUATIONS else width**2 + width
-    return same(grown - right, added)
+    """From L to L + 1 the printed form grows as the count does, whose last terms are taken out of its Σ and Π."""
+    grown, now = right.xreplace({L: L + 1}), _with_equal_widths(count.xreplace({l: ONE}))
+    longer = _last_layer_apart(now.xreplace({L: L + 1}))
+    if isinstance(now, sp.Product):
+        return same(grown * now, right * longer)
+    return same(grown - right, factor * (longer - now))
+
+
+def _with_equal_widths(e: sp.Expr) -> sp.Expr:
+    return e.replace(lambda a: isinstance(a, sp.Indexed), lambda a: width)
+
+
+def _last_layer_apart(e: sp.Expr) -> sp.Expr:
+    """Every Σ and Π with its last term taken out, and that carried out."""
+    if isinstance(e, sp.Add):
+        return sp.Add(*map(_last_layer_apart, e.args))
+    last, others = last_apart(e)
+    return last.doit() * others if isinstance(e, sp.Product) else last.doit() + others
 
 
 def matrix_flops() -> Count:
@@ -216,16 +228,44 @@ def matrix_flops() -> Count:
     return Count("Flops of backward over forward", steps[-1].left, ratio, assumptions, steps)
 
 
-def reverse_cost() -> Derivation:
-    """One reverse pass costs at most four times the function, whatever the number of inputs: 004, L176.
+@dataclass(frozen=True)
+class Operation:
+    """A kind of operation, and what its derivatives take."""
 
-    A function of A additions (and subtractions), M multiplications and U functions of one value. A quotient counts as
-    a reciprocal and a multiplication. Baur, Strassen 1983; Griewank, Walther 2008, "Evaluating Derivatives", ch. 4.
+    count: sp.Symbol  # how many there are in the function
+    arguments: int
+    derivatives: sp.Expr  # operations for the derivatives by all arguments, the value being there
+    products: int  # multiplications by those that are not 1 or −1
+
+    @property
+    def reverse(self) -> sp.Expr:
+        """Operations in the reverse pass: an addition into each argument."""
+        return self.derivatives + self.products + self.arguments
+
+    @property
+    def forward(self) -> sp.Expr:
+        """Operations along one direction: the terms of the arguments are added up."""
+        return self.derivatives + self.products + self.arguments - 1
+
+
+DERIVATIVE_COST = sp.Symbol("c", integer=True, nonnegative=True)
+SUM = Operation(sp.Symbol("A", integer=True, nonnegative=True), 2, sp.Integer(0), 0)
+PRODUCT = Operation(sp.Symbol("M", integer=True, nonnegative=True), 2, sp.Integer(0), 2)
+FUNCTION = Operation(sp.Symbol("U", integer=True, nonnegative=True), 1, DERIVATIVE_COST, 1)
+QUOTIENT = Operation(sp.Symbol("Q", integer=True, nonnegative=True), 2, DERIVATIVE_COST, 2)  # or power, counted as one
+OPERATIONS = (SUM, PRODUCT, FUNCTION)
+
+
+def reverse_cost() -> Derivation:
+    """One reverse pass costs at most max(4, c + 2) times the function, whatever the number of inputs: 004, L176.
+
+    A function of A additions (and subtractions), M multiplications and U functions of one value, the derivative of
+    which takes c operations. Baur, Strassen 1983; Griewank, Walther 2008, "Evaluating Derivatives", ch. 4.
     """
-    A, M, U, N = sp.symbols("A M U N", integer=True, nonnegative=True)
-    costs = {"A": (1, 2, 1), "M": (1, 4, 3), "U": (1, 3, 2)}  # of the value, in reverse, along one direction
-    value, reverse, direction = (sp.Add(*(costs[s.name][place] * s for s in (A, M, U))) for place in range(3))
-    F, R, T = sp.symbols("F R T")
+    N, F, R, T, K, K_Q = sp.symbols("N F R T K K_Q", positive=True)
+    value = sp.Add(*(o.count for o in OPERATIONS))
+    reverse = sp.Add(*(o.count * o.reverse for o in OPERATIONS))
+    direction = sp.Add(*(o.count * o.forward for o in OPERATIONS))
     steps = (
         Step("function", F, value, "definition: every operation counts 1"),
         Step(
@@ -233,33 +273,64 @@ def reverse_cost() -> Derivation:
             R,
             reverse,
             "into each argument one addition; before it, for a product one multiplication, "
-            "for a function its derivative and one multiplication",
+            "for a function its derivative, of c operations, and one multiplication",
         ),
-        Step("forward pass, one direction", T, direction, "a sum: 1; a product: 2 and 1; a function: derivative and 1"),
+        Step("forward pass, one direction", T, direction, "a sum: 1; a product: 2 and 1; a function: c and 1"),
+        Step(
+            "largest cost of an operation",
+            K,
+            sp.Max(*(o.reverse for o in OPERATIONS)),
+            "the largest factor in R, which functions of such operations alone reach",
+            (_largest(reverse, OPERATIONS),),
+        ),
         Step(
             "bound",
-            4 * F - R,
-            2 * A + U,
-            "never negative: R ≤ 4 F, with no N in it",
-            (Proof("the counts put in", lambda right: same(4 * value - reverse, right)),),
+            K * F - R,
+            sp.Add(*(o.count * (K - o.reverse) for o in OPERATIONS)),
+            "no term is negative: R ≤ K F, with no N in it",
+            (Proof("the counts put in", lambda right: same(K * value - reverse, right)),),
+        ),
+        Step(
+            "largest cost with quotients and powers",
+            K_Q,
+            sp.Max(*(o.reverse for o in (*OPERATIONS, QUOTIENT))),
+            "where each counts 1 in F, and both its derivatives together c: then two multiplications and two additions",
+            (_largest(reverse + QUOTIENT.count * QUOTIENT.reverse, (*OPERATIONS, QUOTIENT)),),
         ),
         Step(
             "one input",
             R - T,
-            A + M + U,
+            F,
             "one input: the forward pass is the cheaper one, by as much as F",
-            (Proof("the counts put in", lambda right: same(reverse - direction, right)),),
+            (Proof("the counts put in", lambda right: same(reverse - direction, right.xreplace({F: value}))),),
         ),
         Step(
             "N inputs",
             N * T - R,
-            (N - 2) * direction + 2 * M + U,
+            (N - 2) * T + sp.Add(*(o.count * (o.forward - 1) for o in OPERATIONS)),
             "from two inputs on never negative",
-            (Proof("the counts put in", lambda right: same(N * direction - reverse, right)),),
+            (Proof("the counts put in", lambda right: same(N * direction - reverse, right.xreplace({T: direction}))),),
         ),
     )
-    assumptions = ("one output", "values of the forward pass are kept", "adding to a sum that is 0 counts")
-    return Derivation("Cost of one reverse pass", 4 * F - R, steps[3].right, assumptions, steps)
+    assumptions = (
+        "one output",
+        "values of the forward pass are kept",
+        "adding to a sum that is 0 counts",
+        "the derivative of a function takes c operations, the value being there; of several functions, c is the most",
+        "a quotient counts as a reciprocal and a product, a power as a logarithm, a product and an exponential",
+    )
+    return Derivation("Cost of one reverse pass", K * F - R, steps[4].right, assumptions, steps)
+
+
+def _largest(total: sp.Expr, operations: Sequence[Operation]) -> Proof:
+    """The largest factor of a count in the total, where c is 0, 1, 2, …, and as SymPy's maximum."""
+    factors = [total.coeff(o.count) for o in operations]
+
+    def holds(right: sp.Expr) -> bool:
+        at = [{DERIVATIVE_COST: sp.Integer(cost)} for cost in range(8)]  # beyond 4, one factor stays the largest
+        return right == sp.Max(*factors) and all(right.subs(c) == max(f.subs(c) for f in factors) for c in at)
+
+    return Proof("the factors of A, M, U (and Q) compared", holds)
 
 
 def _count(title: str, steps: tuple[Step, ...]) -> Count:

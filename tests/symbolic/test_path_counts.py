@@ -1,7 +1,7 @@
 """Counts against counting: paths that are walked, multiplications that are made, matrix products that are taken."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -14,7 +14,22 @@ import sympy as sp
 from residua_network import ResiduaError
 from residua_symbolic import ProofError
 from residua_symbolic.backpropagation import backward
-from residua_symbolic.path_counts import COUNTS, L, equal_widths, reverse_cost, width
+from residua_symbolic.expressions.calculus import gradient
+from residua_symbolic.expressions.graph import Graph, Node, below
+from residua_symbolic.path_counts import (
+    BACKWARD,
+    COUNTS,
+    DEPTHS,
+    DERIVATIVE_COST,
+    EVALUATIONS,
+    ONE,
+    PATHS,
+    L,
+    _same_increment,
+    equal_widths,
+    reverse_cost,
+    width,
+)
 
 from .test_printing import problems
 from .test_rules import proved
@@ -169,6 +184,22 @@ def test_equal_widths() -> None:
         assert formulas["backward multiplications"].subs(at) == COUNTS["backward products"]().at(widths)
 
 
+def test_what_grows_with_a_layer_is_taken_out_of_the_count() -> None:
+    """Closed forms that are right at every depth looked at, and wrong beyond, are refused by the increment."""
+    off = sp.prod(L - depth for depth in DEPTHS)
+    rows = {"paths from a unit": (PATHS, ONE), "repeated evaluations": (EVALUATIONS, width)}
+    rows |= {"backward multiplications": (BACKWARD, ONE)}
+    for step in proved(equal_widths()):
+        count, factor = rows[step.name]
+        assert _same_increment(step.right, count, factor)
+        assert not _same_increment(step.right + off, count, factor)
+        (proof,) = step.proofs
+        assert proof.holds(step.right)
+        assert not proof.holds(step.right + off)
+        for other, _ in rows.values():
+            assert _same_increment(step.right, other, factor) == (other == count)
+
+
 def programs(count: int) -> Iterator[tuple[int, list[tuple[str, tuple[int, ...]]]]]:
     """Random straight-line programs: inputs, and operations on earlier values."""
     rng = np.random.default_rng(0)
@@ -223,11 +254,53 @@ def test_a_reverse_pass_costs_what_it_says() -> None:
         made, gradient, true = reverse_operations(inputs, operations)
         assert gradient == pytest.approx(true, rel=1e-10, abs=1e-12)
         names = Counter(name for name, _ in operations)
-        at = {"A": names["add"], "M": names["mul"], "U": names["exp"]}
+        at = {"A": names["add"], "M": names["mul"], "U": names["exp"], "c": 1}
         assert made == counts["reverse pass"].subs({s: at[s.name] for s in counts["reverse pass"].free_symbols})
-        assert made <= 4 * len(operations)
+        assert made <= counts["largest cost of an operation"].subs(DERIVATIVE_COST, 1) * len(operations)
         bound = max(bound, made / len(operations))
     assert bound == 4.0  # is reached: by products alone
+
+
+def operations_of(nodes: Sequence[Node]) -> int:
+    return sum(bool(node.arguments) for node in below(nodes))
+
+
+def of_gradient(build: Callable[[Graph, Node, Node], Node], length: int) -> tuple[int, int]:
+    """Operations of a chain y ← f(x_k, y), and those that its gradient adds, on the expression graph."""
+    graph = Graph()
+    inputs = [graph.variable(f"x{k}") for k in range(length + 1)]
+    y = inputs[0]
+    for x in inputs[1:]:
+        y = build(graph, x, y)
+    value = operations_of([y])
+    return value, operations_of([y, *gradient(y, inputs)]) - value
+
+
+@pytest.mark.parametrize("name", ["erf", "atan", "sigmoid", "tanh", "log", "sqrt", "softplus", "cos"])
+def test_chains_of_a_function_keep_the_bound(name: str) -> None:
+    """c is what the gradient of one f costs on the graph, where a multiplication by the seed 1 is none."""
+    K = {step.name: step.right for step in reverse_cost().steps}["largest cost of an operation"]
+    _, cost = of_gradient(lambda graph, x, y: graph.function(name, y), 1)
+    value, made = of_gradient(lambda graph, x, y: graph.function(name, y), 40)
+    assert value == 40
+    assert made <= K.subs(DERIVATIVE_COST, cost) * value
+
+
+@pytest.mark.parametrize("name", ["div", "pow"])
+def test_chains_of_quotients_and_powers_keep_theirs(name: str) -> None:
+    """Counted as one operation each, they pass 4, and c + 4 not."""
+    K = {step.name: step.right for step in reverse_cost().steps}["largest cost with quotients and powers"]
+    _, cost = of_gradient(lambda graph, x, y: getattr(graph, name)(x, y), 1)
+    value, made = of_gradient(lambda graph, x, y: getattr(graph, name)(x, y), 40)
+    assert value == 40
+    assert 4 * value < made <= K.subs(DERIVATIVE_COST, cost) * value
+
+
+@pytest.mark.parametrize("cost", range(6))
+def test_the_largest_cost_is_the_largest(cost: int) -> None:
+    counts = {step.name: step.right for step in reverse_cost().steps}
+    assert counts["largest cost of an operation"].subs(DERIVATIVE_COST, cost) == max(2, 4, cost + 2)
+    assert counts["largest cost with quotients and powers"].subs(DERIVATIVE_COST, cost) == cost + 4
 
 
 @pytest.mark.parametrize("widths", [(), (3,), (3, 0), (3, 2.0), (True, 2), (3, -1)])
