@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from residua_bridge.experiments import derivative_routes as routes
+from residua_bridge.experiments.difference_network import NET, ROWS, Trained
 from residua_bridge.study import Finding, Settings
 
 
@@ -39,7 +40,7 @@ def test_a_wrong_gradient_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_wrong_symbolic_side_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    trained = routes.Trained.make()
+    trained = Trained.make()
     symbolic = routes.SymbolicGradient.of(trained)
     wrong = routes.SymbolicGradient(symbolic.loss, tuple(2 * node for node in symbolic.nodes), symbolic.network)
     monkeypatch.setattr(routes.SymbolicGradient, "of", classmethod(lambda cls, trained: wrong))
@@ -47,9 +48,9 @@ def test_a_wrong_symbolic_side_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_costs_are_those_of_the_gradient() -> None:
-    trained = routes.Trained.make()
+    trained = Trained.make()
     rows = dict(routes.costs(trained, routes.SymbolicGradient.of(trained)).rows)
-    parameters = sum(int(np.prod(shape)) for shape, _ in routes.NET.parameters.values())
+    parameters = sum(int(np.prod(shape)) for shape, _ in NET.parameters.values())
     assert rows["evaluations that central quotients take"] == 2 * parameters
-    hidden = 2 * routes.ROWS * 6 * 8  # the values of both tanh layers, float64
+    hidden = 2 * ROWS * 6 * 8  # the values of both tanh layers, float64
     assert rows["bytes that autograd keeps for the way back, beside weights and data"] >= hidden
