@@ -8,6 +8,7 @@ import pytest
 from residua_bridge.experiments import derivative_routes as routes
 from residua_bridge.experiments.difference_network import NET, ROWS, Trained
 from residua_bridge.study import Finding, Settings
+from residua_numeric.autodiff import parameter_gradient
 
 
 def found() -> Finding:
@@ -29,10 +30,8 @@ def test_symbolic_and_automatic_agree_in_both_precisions() -> None:
 
 @pytest.mark.parametrize("name", ["0.weight", "2.bias"])
 def test_a_wrong_gradient_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = routes.parameter_gradient
-
     def wrong(*arguments: Any) -> Any:
-        gradient = right(*arguments)
+        gradient = parameter_gradient(*arguments)
         return {**gradient, name: 1.2 * gradient[name]}
 
     monkeypatch.setattr(routes, "parameter_gradient", wrong)
@@ -49,7 +48,8 @@ def test_a_wrong_symbolic_side_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_costs_are_those_of_the_gradient() -> None:
     trained = Trained.make()
-    rows = dict(routes.costs(trained, routes.SymbolicGradient.of(trained)).rows)
+    table = routes.costs(trained, routes.SymbolicGradient.of(trained))
+    rows = {str(row[0]): float(row[1]) for row in table.rows}
     parameters = sum(int(np.prod(shape)) for shape, _ in NET.parameters.values())
     assert rows["evaluations that central quotients take"] == 2 * parameters
     hidden = 2 * ROWS * 6 * 8  # the values of both tanh layers, float64
