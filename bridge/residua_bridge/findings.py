@@ -106,7 +106,7 @@ class VerdictText:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report, in reading order: prose, derivations, tables, figures, drawings, verdicts."""
+    """A part of a report, printed in the order prose, derivations, drawings, tables, figures, verdicts."""
 
     title: str
     prose: tuple[str, ...] = ()

@@ -147,9 +147,9 @@ def _section(section: Section) -> Iterator[Block]:
     yield from map(Paragraph, section.prose)
     for derivation in section.derivations:
         yield from _derivation(derivation)
+    yield from section.drawings
     yield from section.tables
     yield from section.figures
-    yield from section.drawings
     if section.verdicts:
         yield from _verdicts(section.verdicts)
 
