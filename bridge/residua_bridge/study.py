@@ -83,7 +83,8 @@ class Experiment(Protocol):
 class Study:
     """A question and a claim, the experiments, what would refute the claim; `conclusion` is drawn from what they find.
 
-    `conclusion` maps the findings' sections to paragraphs, so that no result is written before it is obtained.
+    `closing` maps the sections of all experiments to further ones, and `conclusion` all of these to paragraphs, so that
+    no result is written before it is obtained.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Study:
     refuted_by: str
     experiments: tuple[Experiment, ...]
     conclusion: Callable[[Sequence[Section]], tuple[str, ...]] = field(default=lambda sections: ())
+    closing: Callable[[Sequence[Section]], tuple[Section, ...]] = field(default=lambda sections: ())
 
     def __repr__(self) -> str:
         return f"<study {self.name!r}: {self.title}>"
@@ -153,6 +155,7 @@ def carry_out_one(experiment: Experiment, settings: Settings) -> Finding:
 def concluded(study: Study, found: Sequence[Finding], profile: str) -> Outcome:
     """What the study's experiments found, in their order, put together."""
     sections = tuple(finding.section for finding in found)
+    sections = (*sections, *study.closing(sections))
     findings = Findings(
         study=study.name,
         title=study.title,
