@@ -38,11 +38,13 @@ from residua_symbolic.trace_rounding import running_errors
 Widths = tuple[int, ...]
 LARGEST_WEIGHT = 3
 BATCH = 5
+ANEW, KEPT, RECURSION = "products anew", "products kept", "products of the δ-recursion"  # columns
+PREDICTED, SINGLE = "all as predicted", "one unit in every layer before the last"
 
 
 @dataclass(frozen=True)
 class RepeatedWork:
-    """∂C/∂z of the first layer, each anew where it is asked for, and each once: counted in exact fractions."""
+    """∂C/∂z of the first layer in exact fractions: each anew where it is asked for, each kept, by the δ-recursion."""
 
     name: str
     title: str
@@ -52,7 +54,7 @@ class RepeatedWork:
     depths: By
 
     def run(self, settings: Settings) -> Finding:
-        """Carry both out on networks with random whole weights and squares as activations."""
+        """Carry all out on networks with random whole weights and squares as activations."""
         found = [Work.of(widths) for widths in settings.track(self.nets, self.title)]
         depths: Sequence[int] = self.depths.of(settings.profile)
         ladder = [Work.of((self.width,) * (depth + 1)) for depth in depths]
@@ -65,16 +67,18 @@ class RepeatedWork:
         )
         same = sum(work.same for work in every)
         words = (
-            f"All derivatives of the first layer are the same fractions both ways in {same} of {len(every)} nets. "
-            f"At {depths[-1]} layers of {self.width} units working forwards evaluates {ladder[-1].counted[0]} times "
-            f"what working backwards evaluates {ladder[-1].counted[3]} times."
+            f"All derivatives of the first layer are the same fractions in all three ways in {same} of {len(every)} "
+            f"nets. At {depths[-1]} layers of {self.width} units {ladder[-1].anew} multiplications are done where each "
+            f"derivative is formed anew, {ladder[-1].kept} where it is kept, and {ladder[-1].recursion} by the "
+            "recursion from the last layer back. It is keeping them that saves, and the recursion keeps them by its "
+            "order. Where every layer before the last has a single unit there is one way on, and nothing to save."
         )
         section = Section(
             self.title,
             (*self.prose, words),
             tables=(_work_table(found),),
             figures=(_work_figure(self.name, self.width, depths, ladder),),
-            verdicts=(as_text(discrepancy, "Evaluations, paths and multiplications, both ways", "agree"),),
+            verdicts=(as_text(discrepancy, "Evaluations, paths and multiplications, in all three ways", "agree"),),
         )
         return Finding(section, (discrepancy,))
 
@@ -116,14 +120,70 @@ def _cost_slope(outputs: Any) -> Any:
     return outputs
 
 
+class _First(Fraction):
+    """A weight of the first layer, which the errors z of that layer do not need."""
+
+
+class _Error:
+    """A number of the δ-recursion: counts the products from which errors arise, in `products`, which all share.
+
+    `backward` forms errors as slope · error and weight · error, in this order, and gradients as error · input; the
+    products of weights of the first layer with errors are ∂C/∂x. Neither of the last two is counted.
+    """
+
+    def __init__(self, value: Fraction, products: list[int]) -> None:
+        self.value, self._products = value, products
+
+    def __add__(self, other: "_Error") -> "_Error":
+        return _Error(self.value + other.value, self._products)
+
+    def __mul__(self, other: Fraction) -> "_Error":
+        return _Error(self.value * other, self._products)
+
+    def __rmul__(self, other: Fraction) -> "_Error":
+        self._products[0] += not isinstance(other, _First)
+        return _Error(other * self.value, self._products)
+
+
+def _recursion(weights: Sequence[Any], biases: Sequence[Any], x: Any) -> tuple[list[Fraction], int]:
+    """The errors of the first layer by `backward`, and how many products its recursion took."""
+    products = [0]
+    marked = [np.vectorize(_First, otypes=[object])(weights[0]), *weights[1:]]
+
+    def cost_slope(outputs: Any) -> Any:
+        return np.array([_Error(value, products) for value in _cost_slope(outputs)], dtype=object)
+
+    found = backward(marked, biases, x, cost_slope)
+    return [error.value for error in found.deltas[0]], products[0]
+
+
 @dataclass(frozen=True)
 class Work:
-    """For all units of the first layer: evaluations, paths, products forwards; evaluations, products backwards."""
+    """For all units of the first layer, as predicted and as counted.
+
+    Evaluations, paths and products where each derivative is formed anew; evaluations and products where it is kept;
+    products of the δ-recursion. `same`: all three ways give the same fractions.
+    """
 
     widths: Widths
     predicted: tuple[int, ...]
     counted: tuple[int, ...]
     same: bool
+
+    @property
+    def anew(self) -> int:
+        """Products counted where each derivative is formed anew."""
+        return self.counted[2]
+
+    @property
+    def kept(self) -> int:
+        """Products counted where each is kept."""
+        return self.counted[4]
+
+    @property
+    def recursion(self) -> int:
+        """Products of the δ-recursion, counted."""
+        return self.counted[5]
 
     @classmethod
     def of(cls, widths: Widths) -> "Work":
@@ -132,17 +192,20 @@ class Work:
         pairs = list(zip(widths[1:], widths[:-1], strict=True))
         weights = [_fractions(rng, pair) for pair in pairs]
         biases = [_fractions(rng, pair[:1]) for pair in pairs]
-        found = backward(weights, biases, _fractions(rng, widths[:1]), _cost_slope)
+        x = _fractions(rng, widths[:1])
+        found = backward(weights, biases, x, _cost_slope)
         again, once = _Counting(weights, found, remember=False), _Counting(weights, found, remember=True)
         errors = [[counting.error(0, unit) for unit in range(widths[1])] for counting in (again, once)]
-        units = widths[1]
+        back, products = _recursion(weights, biases, x)
+        units, each_once = widths[1], int(backward_products().at(widths))
         predicted = (
             *(units * int(count().at(widths)) for count in (repeated_evaluations, paths, repeated_products)),
             sum(widths[1:]),
-            int(backward_products().at(widths)),
+            each_once,
+            each_once,
         )
-        counted = (again.evaluations, again.ends, again.products, once.evaluations, once.products)
-        return cls(widths, predicted, counted, errors[0] == errors[1] == found.deltas[0].tolist())
+        counted = (again.evaluations, again.ends, again.products, once.evaluations, once.products, products)
+        return cls(widths, predicted, counted, errors[0] == errors[1] == back == found.deltas[0].tolist())
 
 
 def _fractions(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
@@ -151,24 +214,32 @@ def _fractions(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 
 
 def _work_table(found: Sequence[Work]) -> Table:
-    names = ("evaluations forwards", "paths", "products forwards", "evaluations backwards", "products backwards")
-    columns = ("widths", *(column for name in names for column in (name, "predicted")))
+    columns = (
+        *("widths", "anew: evaluations", "paths", ANEW, "kept: evaluations", KEPT, RECURSION, PREDICTED),
+        SINGLE,
+    )
     rows: list[tuple[Cell, ...]] = [
-        (_widths(work.widths), *(value for pair in zip(work.counted, work.predicted, strict=True) for value in pair))
+        (
+            _widths(work.widths),
+            *work.counted,
+            "yes" if work.predicted == work.counted else "no",
+            "yes" if all(width == 1 for width in work.widths[1:-1]) else "no",
+        )
         for work in found
     ]
     caption = (
-        "For ∂C/∂z of all units of the first layer. Forwards: each derivative anew wherever the chain rule asks for "
-        "it. Backwards: each once. Counted while exact fractions are computed; predicted by the closed forms above."
+        "For ∂C/∂z of all units of the first layer, counted while exact fractions are computed. Anew: from the first "
+        "layer on, each derivative wherever the chain rule asks for it. Kept: the same, but what is known is not "
+        "formed again. δ-recursion: from the last layer back. Predicted by the closed forms above."
     )
-    return Table("Work in either direction", columns, tuple(rows), caption)
+    return Table("Work in three ways", columns, tuple(rows), caption)
 
 
 def _work_figure(name: str, width: int, depths: Sequence[int], ladder: Sequence[Work]) -> Figure:
     x = tuple(map(float, depths))
     curves = [
         Curve(label, source, x, tuple(float(getattr(work, side)[place]) for work in ladder))  # type: ignore[arg-type]
-        for label, place in (("forwards", 2), ("backwards", 4))
+        for label, place in (("anew", 2), ("δ-recursion", 5))
         for source, side in (("predicted", "predicted"), ("measured", "counted"))
     ]
     title = f"Multiplications for the errors of the first layer, width {width}"

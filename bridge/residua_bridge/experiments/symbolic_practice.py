@@ -1,18 +1,19 @@
 """What 004 holds against symbolic differentiation, as far as it can be measured: compile time, language, errors."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flint
 import sympy as sp
 import torch
+from sympy.core.cache import clear_cache
 
 from residua_bridge.findings import Cell, Curve, Figure, Section, Table
 from residua_bridge.study import By, Finding, Settings
 from residua_network import ResiduaError
+from residua_numeric.cost import seconds
 from residua_symbolic.domains.machine import MachineDomain
 from residua_symbolic.domains.rationals import RationalDomain
 from residua_symbolic.expressions.calculus import derivative
@@ -22,6 +23,11 @@ from residua_symbolic.trace import trace
 
 POINT = Fraction(3, 16)  # exact in float64
 NEVER_DEFINED = "log(x - 2)"
+REPETITIONS = 3
+BRANCH, UNDEFINED = "derivative of x·x if x > 0, else −x, at 3", f"derivative of {NEVER_DEFINED} at 2"
+EXHIBITS = "A language of its own, and debugging"
+LOOP = "The derivative of a loop"
+NO_ERROR, REFUSED = "no error", "refused"
 
 
 @dataclass(frozen=True)
@@ -34,19 +40,18 @@ class SymbolicInPractice:
     lengths: By
 
     def run(self, settings: Settings) -> Finding:
-        """Time every length once."""
+        """Time every length, several times."""
         lengths: Sequence[int] = self.lengths.of(settings.profile)
-        for way in WAYS.values():
-            way(1)  # what is loaded or compiled on first use
         rows = [_timed(n) for n in settings.track(lengths, self.title)]
         columns = ("passes", *(f"{name}, {what}" for name in WAYS for what in ("ms", "off by, relative")))
         table = Table(
-            "The derivative of a loop, derived, made runnable, and run once",
+            f"{LOOP}, derived, made runnable, and run once",
             columns,
             tuple(
                 (r.length, *(cell for k in range(len(WAYS)) for cell in (1e3 * r.seconds[k], r.off[k]))) for r in rows
             ),
-            f"$l_1 = x$, $l_{{k+1}} = 4 l_k (1 - l_k)$ at x = {POINT}; the derivative beside its exact rational value.",
+            f"$l_1 = x$, $l_{{k+1}} = 4 l_k (1 - l_k)$ at x = {POINT}; processor time, the median of {REPETITIONS} "
+            "samples of 1 ms or more; the derivative beside its exact rational value.",
         )
         first, last = rows[0], rows[-1]
         growth = [last.seconds[k] / first.seconds[k] for k in range(len(WAYS))]
@@ -79,16 +84,15 @@ class _Timed(NamedTuple):
 
 def _timed(length: int) -> _Timed:
     exact = _exact(length)
-    seconds, off = [], []
+    times, off = [], []
     for way in WAYS.values():
-        begin = time.process_time()
-        value = way(length)
-        seconds.append(time.process_time() - begin)
-        off.append(abs(value / exact - 1))
-    return _Timed(length, tuple(seconds), tuple(off))
+        times.append(seconds(lambda way=way: way(length), REPETITIONS))  # type: ignore[misc]
+        off.append(abs(way(length) / exact - 1))
+    return _Timed(length, tuple(times), tuple(off))
 
 
 def _by_sympy(length: int) -> float:
+    clear_cache()  # else the second time costs nothing
     x = sp.Symbol("x", real=True)
     loop = x
     for _ in range(length):
@@ -133,39 +137,56 @@ GRAPH, TORCH = (list(WAYS).index(name) for name in ("graph", "torch"))
 def _exhibits() -> Table:
     """A branch, and a point where the function does not exist: what each side makes of them."""
     rows: tuple[tuple[Cell, ...], ...] = (
-        ("x·x if x > 0, else −x, at 3", "text", _refusal("x*x if x > 0 else -x", 3.0)),
-        ("the same as a Python function", "torch", f"derivative {_branch_in_torch(3.0):g}, declared nothing"),
-        (f"{NEVER_DEFINED} at 2", "trace", _refusal(NEVER_DEFINED, 2.0)),
-        (f"{NEVER_DEFINED} at 2", "SymPy", f"value {_in_sympy()}, no error"),
-        (f"{NEVER_DEFINED} at 2", "torch", _silent_in_torch()),
+        (BRANCH, "residua, as text", _outcome(lambda: trace("x*x if x > 0 else -x", {"x": 3.0}).gradient["x"])),
+        (f"{BRANCH}, as Python has it", "SymPy", _outcome(lambda: _branch(sp.Symbol("x", real=True)))),
+        (f"{BRANCH}, as a Piecewise", "SymPy", _outcome(_piecewise)),
+        (f"{BRANCH}, as Python has it", "torch", _outcome(_branch_in_torch)),
+        (UNDEFINED, "residua, trace", _outcome(_undefined)),
+        (UNDEFINED, "SymPy", _outcome(_undefined_in_sympy)),
+        (UNDEFINED, "torch", _outcome(_undefined_in_torch)),
     )
-    return Table("A language of its own, and debugging", ("function", "with", "what comes out"), rows)
+    return Table(EXHIBITS, ("function", "with", "what comes out"), rows)
 
 
-def _refusal(text: str, x: float) -> str:
+def _outcome(attempt: Callable[[], object]) -> str:
+    """What comes out, or the error that does."""
     try:
-        found = trace(text, {"x": x})
+        return f"{attempt()}, {NO_ERROR}"
     except ResiduaError as error:
-        return f"refused: {error}"
-    return f"value {found.value}"
+        return f"{REFUSED}: {error}"
+    except TypeError as error:
+        return f"{REFUSED}: TypeError: {error}"
 
 
-def _branch_in_torch(at: float) -> float:
+def _undefined() -> object:
+    return trace(NEVER_DEFINED, {"x": 2.0}).gradient["x"]
+
+
+def _branch(x: Any) -> Any:
+    """As somebody writes it who does not think of derivatives."""
+    return x * x if x > 0 else -x
+
+
+def _piecewise() -> sp.Expr:
+    x = sp.Symbol("x", real=True)
+    return sp.Piecewise((x * x, x > 0), (-x, True)).diff(x).subs(x, 3)
+
+
+def _branch_in_torch() -> float:
+    return _slope_in_torch(_branch, 3.0)
+
+
+def _undefined_in_sympy() -> sp.Expr:
+    x = sp.Symbol("x", real=True)
+    return sp.log(x - 2).diff(x).subs(x, 2)
+
+
+def _undefined_in_torch() -> float:
+    return _slope_in_torch(lambda x: (x - 2).log(), 2.0)
+
+
+def _slope_in_torch(function: Callable[[Any], Any], at: float) -> float:
     with torch.enable_grad():
         x = torch.tensor(at, dtype=torch.float64, requires_grad=True)
-        y = x * x if x > 0 else -x
-        (slope,) = torch.autograd.grad(y, x)
+        (slope,) = torch.autograd.grad(function(x), x)
     return float(slope)
-
-
-def _in_sympy() -> str:
-    x = sp.Symbol("x", real=True)
-    return str(sp.log(x - 2).subs(x, 2))
-
-
-def _silent_in_torch() -> str:
-    with torch.enable_grad():
-        x = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
-        y = (x - 2).log()
-        (slope,) = torch.autograd.grad(y, x)
-    return f"value {float(y.detach())}, derivative {float(slope)}, no error"

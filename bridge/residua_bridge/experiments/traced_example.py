@@ -1,10 +1,11 @@
 """An expression traced: graph, functions, both modes, the numbers that a document prints, and torch beside it all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from residua_bridge.experiments.grids import table_of
-from residua_bridge.findings import Section, Table
+from residua_bridge.findings import Cell, Section, Table
 from residua_bridge.rendering import as_text
 from residua_bridge.study import Finding, Settings
 from residua_bridge.trace_drawing import drawing_of
@@ -14,9 +15,26 @@ from residua_symbolic.trace import Trace, trace
 VALUES, REVERSE = "value", "reverse mode"
 
 
+class PrintedStep(NamedTuple):
+    """A line of forward mode as it is printed: ∂ node/∂ argument × d argument/d input = value.
+
+    `factors`: both numbers, or none where only the value is printed; `formula`: the first factor in letters, if it is;
+    `node`: "" for the whole function, of which the last node is taken as an argument.
+    """
+
+    line: str
+    node: str
+    factors: tuple[str, ...]
+    value: str
+    formula: str = ""
+
+
 @dataclass(frozen=True)
 class TracedExample:
-    """One expression at one point; `printed`: {"value", "reverse mode" or an input: {node: as it is printed}}."""
+    """One expression at one point, and what a source prints of it.
+
+    `printed`: {"value", "reverse mode" or an input: {node: number}}; `steps`: forward mode by the input `by`, in lines.
+    """
 
     name: str
     title: str
@@ -26,13 +44,17 @@ class TracedExample:
     names: str = "v"
     source: str = ""
     printed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    steps: tuple[PrintedStep, ...] = ()
+    by: str = ""
 
     def run(self, settings: Settings) -> Finding:
         """Trace, prove, draw, run in torch."""
         t = trace(self.expression, self.at, names=self.names)
         proved = t.check()
         found = matched(t)
-        beside = _printed(t, self.printed, self.source)
+        rows = (*_printed(t, self.printed), *(row for step in self.steps for row in _factors(t, step, self.by)))
+        columns = ("quantity", "node", "printed", "trace", "the same, to the digits printed")
+        beside = Table(f"As printed: {self.source}", columns, rows)
         words = (
             proved_of(proved),
             of_torch(found),
@@ -85,15 +107,35 @@ def _point(t: Trace) -> str:
     return ", ".join(f"{name} = {value:g}" for name, value in t.at.items())
 
 
-def _printed(t: Trace, printed: Mapping[str, Mapping[str, str]], source: str) -> Table:
-    """What the source prints beside what the trace has; equal where it rounds to the digits printed."""
-    rows = []
+def _printed(t: Trace, printed: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[Cell, ...]]:
+    """What the source prints beside what the trace has."""
     for where, entries in printed.items():
         ours = _values(t, where)
-        for node, text in entries.items():
-            rows.append((_what(where), node, text, ours[node], "yes" if rounds_to(ours[node], text) else "no"))
-    columns = ("quantity", "node", "printed", "trace", "the same, to the digits printed")
-    return Table(f"As printed: {source}", columns, tuple(rows))
+        yield from (_beside(_what(where), node, text, ours[node]) for node, text in entries.items())
+
+
+def _factors(t: Trace, step: PrintedStep, by: str) -> Iterator[tuple[Cell, ...]]:
+    """The same of a line of forward mode, factor by factor."""
+    sweep = t.forward(by)
+    output = str(t.outputs[0])
+    node = step.node or output
+    (term,) = next(row.terms for row in sweep.rows if row.node == node)
+    local, argument = t.named[node].partials[term[1]], term[1]
+    first, second = (local.value, sweep.values[argument])
+    if not step.node:
+        first, second, argument = t.reverse().values[output], sweep.values[output], output
+    name = step.node or "f"
+    if step.formula:
+        same = "yes" if str(local.formula) == step.formula else "no"
+        yield f"{step.line}: ∂{name}/∂{argument}, formula", name, step.formula, str(local.formula), same
+    marks = f"∂{name}/∂{argument}", f"d{argument}/d{by}"
+    for mark, text, ours in zip(marks, step.factors, (first, second), strict=False):
+        yield _beside(f"{step.line}: factor {mark}", name, text, ours)
+    yield _beside(f"{step.line}: d{name}/d{by}", name, step.value, sweep.values[node])
+
+
+def _beside(quantity: str, node: str, text: str, ours: float) -> tuple[Cell, ...]:
+    return quantity, node, text, ours, "yes" if rounds_to(ours, text) else "no"
 
 
 def _values(t: Trace, where: str) -> Mapping[str, float]:
