@@ -294,8 +294,8 @@ def test_reports_show_drawings_as_figures(tmp_path: Path) -> None:
     folder = tmp_path / "study"
     assert {folder / "figures" / f"sigmoid.{ending}" for ending in ("svg", "pdf")} <= set(paths)
     markdown = (folder / "report.md").read_text(encoding="utf-8")
-    assert "](figures/errors.svg)\n\n**Figure 1: " in markdown
-    assert "](figures/sigmoid.svg)\n\n**Figure 2: The graph of $`\\sigma(wx + b)`$.** Values" in markdown
+    assert "](figures/errors.svg)\n\n**Figure 2: " in markdown
+    assert "](figures/sigmoid.svg)\n\n**Figure 1: The graph of $`\\sigma(wx + b)`$.** Values" in markdown
     latex = (folder / "report.tex").read_text(encoding="utf-8")
     assert r"\includegraphics{figures/sigmoid.pdf}" in latex
     assert latex.count(r"\begin{figure}") == 2
