@@ -99,7 +99,7 @@ def _chain_rules(e: Evidence) -> tuple[Judged, ...]:
     needed = e.proved("Partial derivatives are not enough", "along the diagonal")
     words = (
         "differentiability is meant, of z as a function of both x and y in the second: partial derivatives alone are "
-        "not enough, as x y²/(x² + y²) shows"
+        "not enough, as $x y^2 / (x^2 + y^2)$ shows"
     )
     return (Judged(rules and needed, "true", words),)
 
@@ -109,7 +109,7 @@ def _constant_slope(e: Evidence) -> tuple[Judged, ...]:
     lost = e.proved(DROPPED, "dropped") and e.agree(SECOND)
     largest = max(abs(float(str(value))) for value in e.column("Second derivatives", "σ′ a function"))
     words = (
-        "for one backward pass: the first derivative is the same with φ′ held constant. Not to be carried over to "
+        "for one backward pass: the first derivative is the same with $\\varphi'$ held constant. Not to be carried over to "
         f"second derivatives, where that drops terms, here up to {largest:.3g}"
     )
     return (Judged(held and lost, "true", words),)
@@ -211,23 +211,23 @@ CLAIMS = (
     Claim("004-087", "the two chain rules", _chain_rules, RULES_TITLE),
     Claim(
         "004-088",
-        "L = Σ C gives ∂L/∂w = Σ ∂C/∂w",
+        "$L = \\sum C^n$ gives $\\partial L / \\partial w = \\sum \\partial C / \\partial w$",
         _of_rule("for finitely many terms; in the sum on the right of L45 the index n of C is missing, a slip", "Linearity"),
         RULES_TITLE,
     ),
     Claim(
         "004-089",
-        "∂z/∂w is the input that this weight multiplies",
+        "$\\partial z / \\partial w$ is the input that this weight multiplies",
         _of_step("for all sizes", LAYER, "d z by W"),
         BACKPROPAGATION,
     ),
     Claim(
         "004-090",
-        "∂C/∂z = σ′(z) Σ w ∂C/∂z′",
+        "$\\partial C / \\partial z = \\sigma'(z) \\sum w \\, \\partial C / \\partial z'$",
         _of_step("for all sizes and any depth: the rest of the net is any differentiable function", LAYER, "d C by a", "d C by z"),
         BACKPROPAGATION,
     ),
-    Claim("004-091", "σ′(z) is a constant in the backward pass", _constant_slope, f"{SECOND}: what is dropped; {SECOND}"),
+    Claim("004-091", "$\\sigma'(z)$ is a constant in the backward pass", _constant_slope, f"{SECOND}: what is dropped; {SECOND}"),
     Claim("004-092", "working forwards repeats work", _repeated, f"{FORWARDS}: the counts; {FORWARDS}"),
     Claim("004-099", "sum and product rule", _of_rule("", "Sum rule", "Product rule"), RULES_TITLE),
     Claim("004-100", "what is held against symbolic differentiation", _practice, PRACTICE),
