@@ -243,7 +243,7 @@ def _work_figure(name: str, width: int, depths: Sequence[int], ladder: Sequence[
         for source, side in (("predicted", "predicted"), ("measured", "counted"))
     ]
     title = f"Multiplications for the errors of the first layer, width {width}"
-    caption = "Anew: each derivative wherever the chain rule asks for it. Where each is kept the prediction is that of the recursion."
+    caption = "Anew: each derivative wherever the chain rule asks for it. Kept, each is predicted as by the recursion."
     return Figure(name, title, "layers", "multiplications", tuple(curves), yscale="log", caption=caption)
 
 

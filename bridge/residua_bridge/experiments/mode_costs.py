@@ -236,7 +236,8 @@ class OperationCounts:
         largest = max(c.reverse / c.function for c in found.values())
         words = (
             f"The bound holds in {held} of {len(found)} cases; in these families reverse mode takes at most "
-            f"{largest:.3g} times the operations of the function, for any number of inputs. Forward mode takes a sweep for each "
+            f"{largest:.3g} times the operations of the function, for any number of inputs. Forward mode takes a "
+            "sweep for each "
             "input; where an input reaches only a few operations, as in the last function, the graph leaves out the "
             "rest, and forward mode is not much dearer. torch's passes carry everything."
         )

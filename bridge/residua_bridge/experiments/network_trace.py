@@ -98,7 +98,8 @@ class DeltasAsAdjoints:
         words = (
             "As graphs, with every weight, input and $\\partial C/\\partial a_k$ a variable: of the "
             f"{total} differences δ − adjoint (units of all layers, weights and biases of {len(NETS)} networks) {same} "
-            "vanish identically, as random points of a field of $2^{61} - 1$ elements show. Both sides know $\\varphi'$ by the same "
+            "vanish identically, as random points of a field of $2^{61} - 1$ elements show. Both sides know "
+            "$\\varphi'$ by the same "
             "rules, so this is about the order of products and sums: the reverse sweep is told nothing about layers, "
             "and where a graph is made of layers, it does what the recursion says. That the numbers are right is "
             "told by torch, which has rules of its own: for the trained network and for the others with random weights."
