@@ -7,6 +7,7 @@ looked at once. The counts are those of SymPy itself: `preorder_traversal`, `cou
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import flint
 import sympy as sp
 from sympy.core.exprtools import decompose_power
 from sympy.core.function import _coeff_isneg
@@ -172,6 +173,11 @@ def _value(constant: sp.Expr) -> complex | None:
         return None
 
 
+def digits(number: int) -> str:
+    """In full; Python refuses integers of more than 4300 digits, and takes quadratic time."""
+    return str(flint.fmpz(number))
+
+
 class Characters(StrPrinter):  # SymPy has no types
     """`len(str(e))`: SymPy's printer run once for each different subexpression, over marks in the place of its parts.
 
@@ -205,6 +211,12 @@ class Characters(StrPrinter):  # SymPy has no types
             self._measure(expr)
         self._used[-1].append(expr)
         return self._mark(expr)
+
+    def _print_Integer(self, expr: sp.Integer) -> str:  # noqa: N802 -- SymPy's name
+        return digits(int(expr.p))
+
+    def _print_Rational(self, expr: sp.Rational) -> str:  # noqa: N802 -- SymPy's name
+        return digits(int(expr.p)) if expr.q == 1 else f"{digits(int(expr.p))}/{digits(int(expr.q))}"
 
     def _as_ordered_terms(self, expr: sp.Expr, order: Any = None) -> list[sp.Expr]:
         return self._order.terms(expr) if expr.is_Add else [expr]

@@ -24,7 +24,8 @@ class Law:
     """A count as a function of n: Σ_k recurrence[k] · count(n − 1 − k) for n ≥ first + order.
 
     `formula` is its closed form, None where the roots are not rational; it was verified exactly, in the integers, for
-    n = first … last, of which `checks` values did not go into it.
+    n = first … last, of which `checks` values did not go into it. `proved`: for
+    all later n, too.
     """
 
     recurrence: tuple[int, ...]
@@ -33,6 +34,7 @@ class Law:
     last: int
     checks: int
     values: tuple[int, ...]
+    proved: bool = False
 
     def at(self, n: int) -> int:
         """The count at n ≥ first, by the recurrence."""
@@ -51,6 +53,12 @@ class Law:
     def verified(self) -> str:
         """The range, in words."""
         return f"n = {self.first}…{self.last}"
+
+    @property
+    def words(self) -> str:
+        """How far it may be relied on."""
+        beyond = "proved by induction for all later n" if self.proved else "not proved beyond"
+        return f"verified exactly for {self.verified}, {beyond}"
 
 
 def law_of(values: Sequence[int], first: int = 1) -> Law | None:

@@ -4,21 +4,23 @@ Sizes are counted, not measured: on the different subexpressions, exactly, also 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import sympy as sp
 
 from residua_network import Network, ResiduaError
 from residua_network.checks import unknown
-from residua_symbolic.counting import Counter, cse_operations, graph_nodes
-from residua_symbolic.differentiated import Derivatives
-from residua_symbolic.expressions.calculus import derivative, gradient
+from residua_symbolic.counting import digits
 from residua_symbolic.expressions.conversion import from_program, to_sympy
 from residua_symbolic.expressions.given import Given, given
-from residua_symbolic.expressions.graph import VARIABLE, Graph, Node, below, binary
+from residua_symbolic.expressions.graph import VARIABLE, Graph, below
 from residua_symbolic.expressions.networks import network_graph
 from residua_symbolic.growth import Law, law_of
+from residua_symbolic.swell_induction import Induction, induction
+from residua_symbolic.swell_limits import composed
+from residua_symbolic.swell_sizes import COUNTS, LAWFUL, NOTHING, OF_PROGRAMS, Size, Sizes
 from residua_symbolic.tables import Grid
 
 FORMS = {
@@ -28,46 +30,21 @@ FORMS = {
     "graph": "unfolded from residua's graph, operations of at most two arguments",
 }
 COUNTED = 64  # iterates whose counts are taken one by one; SymPy's form then has 2,500 different subexpressions
-LARGEST_CSE = 330  # different subexpressions: sympy.cse compares all of them with each other
-LARGEST_REWRITTEN = 30_000  # nodes of the tree that is expanded or factored
 MOST_ROWS = 10_000  # counts of the last then have thousands of digits each
 HIGHEST_ORDER = 40
 DIGITS = 15  # longer numbers are shortened in tables
 
 
-@dataclass(frozen=True)
-class Size:
-    """The counts of one derivative; None where a count was not computed.
-
-    tree_nodes, graph_nodes (different subexpressions), operations (SymPy's count_ops), characters of its text,
-    cse_operations (after sympy.cse), and the operations of a program for value and derivative by forward and by reverse
-    mode: nodes of the hash-consed graph that are neither number nor variable. `by_law` names the counts that a law
-    gave which was verified exactly on the rows before; all others were counted.
-    """
-
-    n: int
-    tree_nodes: int | None
-    graph_nodes: int | None
-    operations: int | None
-    characters: int | None
-    cse_operations: int | None
-    forward_operations: int | None
-    reverse_operations: int | None
-    by_law: tuple[str, ...] = ()
-
-
-COUNTS = tuple(f.name for f in fields(Size) if f.name not in ("n", "by_law"))
-LAWFUL = tuple(name for name in COUNTS if name != "characters")  # the digits of numbers obey no linear recurrence
-
-
 @dataclass(frozen=True, repr=False)
 class Swell:
-    """Rows of counts. `quantity` says of what, `form` in which form (a key of FORMS), `laws` what the counts obey."""
+    """Rows of counts. `quantity` says of what, `form` in which form (a key of FORMS), `laws` what the counts
+    obey, `stopped` what is not computed from some row on, and why."""
 
     quantity: str
     form: str
     rows: tuple[Size, ...]
     laws: dict[str, Law]
+    stopped: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Size]:
         return iter(self.rows)
@@ -106,22 +83,22 @@ class Swell:
                 "recurrence": list(law.recurrence),
                 "first": law.first,
                 "last": law.last,
+                "holds": law.words,
             }
             for name, law in self.laws.items()
         }
         rows = [{**asdict(row), "by_law": list(row.by_law)} for row in self.rows]
-        return {"quantity": self.quantity, "form": self.form, "rows": rows, "laws": laws}
+        return {"quantity": self.quantity, "form": self.form, "rows": rows, "laws": laws, "words": self._words()}
 
     def _words(self) -> list[str]:
         words = [f"{self.quantity}; form: {self.form}, {FORMS[self.form]}."]
-        if any(row.by_law for row in self.rows):
-            first = next(row.n for row in self.rows if row.by_law)
-            checked = {law.verified for name, law in self.laws.items() if name in self.rows[-1].by_law}
-            words.append(
-                f"From n = {first} on by linear recurrences verified exactly for {', '.join(sorted(checked))}."
-            )
+        words += self.stopped
+        for name, law in self.laws.items():
+            begin = next((row.n for row in self.rows if name in row.by_law), None)
+            if begin is not None:
+                words.append(f"{name.replace('_', ' ').capitalize()} from n = {begin} on: by a law {law.words}.")
         if any(getattr(row, name) is None for row in self.rows for name in COUNTS):
-            words.append("–: not computed.")
+            words.append("–: not computed, and no law that can be relied on.")
         return words
 
     def _repr_markdown_(self) -> str:
@@ -132,15 +109,8 @@ def shown(count: int | None) -> str | int:
     """A count as a table has room for it: 263471…051906 (22 digits)."""
     if count is None:
         return "–"
-    digits = sp.Integer(count).__str__() if count < 10**4000 else _long(count)
-    return count if len(digits) <= DIGITS else f"{digits[:6]}…{digits[-6:]} ({len(digits)} digits)"
-
-
-def _long(count: int) -> str:
-    """Python refuses to print integers of more than 4300 digits; flint does not."""
-    import flint
-
-    return str(flint.fmpz(count))
+    text = digits(count)
+    return count if len(text) <= DIGITS else f"{text[:6]}…{text[-6:]} ({len(text)} digits)"
 
 
 def swell(
@@ -179,91 +149,52 @@ def _whole(name: str, value: Any, most: int) -> int:
 
 def _variable(function: Given, variable: str | None) -> str:
     names = function.variables
+    if not names:  # a constant: its derivative by whatever it is
+        return variable or "x"
     if variable is None:
         if len(names) != 1:
-            raise ResiduaError(
-                f"swell: expected the variable to differentiate by, one of: {', '.join(names) or 'none'}"
-            )
+            raise ResiduaError(f"swell: expected the variable to differentiate by, one of: {', '.join(names)}")
         return names[0]
     if variable not in names:
         raise ResiduaError(unknown("variable", variable, names))
     return variable
 
 
-_Five = tuple[int | None, int | None, int | None, int | None, int | None]
-
-
-class _Sizes:
-    """The counts of derivatives in one form; what they share is counted once."""
-
-    def __init__(self, x: str, order: int, form: str) -> None:
-        self._x, self._order, self._form = x, order, form
-        self._counter = Counter()
-        self._derivatives = Derivatives(sp.Symbol(x, real=True))
-        self._trees: dict[int, tuple[int, int]] = {}
-
-    def of(self, n: int, e: sp.Expr | None, y: Node) -> Size:
-        """The counts for a function given both as a SymPy expression and as a node."""
-        x = y.graph.variable(self._x)
-        forward, reverse = both_modes(y, x, self._order)
-        if self._form == "graph":
-            found = self._of_graph(derivative(y, x, self._order))
-        else:
-            for _ in range(self._order):
-                e = self._derivatives(e)
-            found = self._of_expression(e)
-        tree, different, operations, characters, cse = found
-        return Size(n, tree, different, operations, characters, cse, forward, reverse)
-
-    def _of_expression(self, d: Any) -> _Five:
-        count = self._counter
-        if self._form != "raw":
-            if count.tree_nodes(d) > LARGEST_REWRITTEN:
-                return None, None, None, None, None
-            d = sp.expand(d) if self._form == "expanded" else sp.factor(d)
-        size = count.tree_nodes(d)
-        different = graph_nodes(d)
-        cse = cse_operations(d) if different <= LARGEST_CSE else None
-        return size, different, count.operations(d), count.characters(d), cse
-
-    def _of_graph(self, d: Node) -> _Five:
-        (d,) = binary([d])
-        order = below([d])
-        for node in order:
-            if node.index not in self._trees:
-                parts = [self._trees[a.index] for a in node.arguments]
-                self._trees[node.index] = 1 + sum(p[0] for p in parts), bool(parts) + sum(p[1] for p in parts)
-        tree, operations = self._trees[d.index]
-        return tree, len(order), operations, None, sum(bool(node.arguments) for node in order)
-
-
-def both_modes(y: Node, x: Node, order: int = 1) -> tuple[int, int]:
-    """The operations of the programs for y and its derivative, by forward and by reverse mode.
-
-    Of a higher order: for y and its last derivative, the others by forward mode.
-    """
-    inner = derivative(y, x, order - 1)
-    return program_operations([y, derivative(inner, x)]), program_operations([y, *gradient(inner, [x])])
-
-
-def program_operations(outputs: Sequence[Node]) -> int:
-    """The nodes that the outputs need and that have arguments: one operation each."""
-    return sum(bool(node.arguments) for node in below(binary(outputs)))
-
-
 def _of_iterates(function: Given, x: str, iterate: int, order: int, form: str) -> Swell:
     f, symbol = _real(function.sympy), sp.Symbol(x, real=True)
-    graph = Graph()
-    level, node = symbol, graph.variable(x)
-    sizes, rows = _Sizes(x, order, form), []
+    graph, levels = Graph(), [symbol]
+    node = graph.variable(x)
+    sizes = Sizes(x, form)
+    rows: list[Size] = []
+
+    def level() -> sp.Expr:
+        if rows:
+            levels.append(composed(f, symbol, levels[-1]))
+        return levels[-1]
+
     for n in range(1, min(iterate, COUNTED) + 1):
-        rows.append(sizes.of(n, level, node))
+        rows.append(sizes.of(n, level, node, order))
         (node,) = from_program(graph, function.program, {x: node})
-        if form != "graph":
-            level = f.xreplace({symbol: level})
     quantity = f"Derivative{_nth(order)} by {x} of l_n, l_1 = {x}, l_(n+1) = f(l_n), f({x}) = {_short(function)}"
     laws = laws_of(rows)
-    return Swell(quantity, form, (*rows, *_continued(laws, len(rows), iterate)), laws)
+    if iterate > COUNTED:
+        proved = induction(function.program, x, order)
+        laws = {name: replace(law, proved=_is_proved(proved, name, law, form)) for name, law in laws.items()}
+    kept = {name: law for name, law in laws.items() if _goes_on(name, law, form, sizes, rows)}
+    filled = tuple(_filled(rows, kept, iterate))
+    return Swell(quantity, form, filled, laws, tuple(sizes.stopped))
+
+
+def _is_proved(proved: Induction, name: str, law: Law, form: str) -> bool:
+    return (form == "graph" or name in OF_PROGRAMS) and proved.proves(name, law)
+
+
+def _goes_on(name: str, law: Law, form: str, sizes: Sizes, rows: Sequence[Size]) -> bool:
+    """Whether a law may give the counts that were not taken one by one."""
+    if form == "graph" or name in OF_PROGRAMS:
+        return law.proved
+    last = max(row.n for row in rows if row.tree_nodes is not None)
+    return law.last == last and sizes.numbers.steady(law.first)
 
 
 def laws_of(rows: Sequence[Size]) -> dict[str, Law]:
@@ -281,22 +212,22 @@ def laws_of(rows: Sequence[Size]) -> dict[str, Law]:
     return found
 
 
-def _continued(laws: dict[str, Law], counted: int, iterate: int) -> Iterator[Size]:
-    """The rows beyond those that were counted one by one, by the laws that were verified up to the last of these."""
-    if iterate <= counted:
-        return
-    kept = {name: law for name, law in laws.items() if law.last == counted}
-    columns = {name: law.upto(iterate)[counted + 1 - law.first :] for name, law in kept.items()}
-    for k in range(iterate - counted):
-        row = {name: columns[name][k] if name in columns else None for name in COUNTS}
-        yield Size(counted + 1 + k, **row, by_law=tuple(columns))
+def _filled(rows: Sequence[Size], laws: dict[str, Law], iterate: int) -> Iterator[Size]:
+    """All rows; what was not counted by the laws, from the first such row on."""
+    columns = {name: law.upto(iterate) for name, law in laws.items()}
+    for n in range(1, iterate + 1):
+        row = rows[n - 1] if n <= len(rows) else Size(n, *NOTHING, None, None)
+        given = {name: columns[name][n - law.first] for name, law in laws.items() if n > law.last}
+        yield replace(row, **given, by_law=tuple(given)) if given else row
 
 
 def _of_orders(function: Given, x: str, order: int, form: str) -> Swell:
     graph, e = Graph(), _real(function.sympy)
     (y,) = from_program(graph, function.program)
-    rows = [_Sizes(x, k, form).of(k, e, y) for k in range(1, order + 1)]
-    return Swell(f"n-th derivative by {x} of {_short(function)}", form, tuple(rows), {})
+    sizes = Sizes(x, form)
+    rows = [sizes.of(1, lambda: e, y)]
+    rows += [sizes.of(k, lambda: sizes.latest, y, k, k - 1) for k in range(2, order + 1)]
+    return Swell(f"n-th derivative by {x} of {_short(function)}", form, tuple(rows), {}, tuple(sizes.stopped))
 
 
 def _of_network(net: Network, variable: str, order: int, form: str) -> Swell:
@@ -304,20 +235,19 @@ def _of_network(net: Network, variable: str, order: int, form: str) -> Swell:
     names = [node.value for node in below(described.outputs.ravel()) if node.function == VARIABLE]
     if variable not in names:
         raise ResiduaError(unknown("variable", variable, names))
-    sizes = _Sizes(variable, order, form)
+    sizes = Sizes(variable, form)
     rows = []
     for n, layer in enumerate(described.after, start=1):
         y = layer.ravel()[0]
-        e = None if form == "graph" else to_sympy(y)
-        rows.append(sizes.of(n, e, y))
-    return Swell(f"Derivative{_nth(order)} by {variable} of the first output of layer n", form, tuple(rows), {})
+        rows.append(sizes.of(n, partial(to_sympy, y), y, order))
+    quantity = f"Derivative{_nth(order)} by {variable} of the first output of layer n"
+    return Swell(quantity, form, tuple(rows), {}, tuple(sizes.stopped))
 
 
 def size_of_network(net: Network, variable: str, form: str = "raw") -> Size:
     """The counts of the derivative of a network's first output; n is the number of its layers."""
     y = network_graph(net).outputs.ravel()[0]
-    e = None if form == "graph" else to_sympy(y)
-    return _Sizes(variable, 1, form).of(len(net.layers), e, y)
+    return Sizes(variable, form).of(len(net.layers), partial(to_sympy, y), y)
 
 
 def _real(e: sp.Expr) -> sp.Expr:

@@ -8,7 +8,8 @@ import sympy as sp
 
 from residua_network import Activation, Layer, Linear, Network
 from residua_symbolic.growth import CHECKS, combination
-from residua_symbolic.swell import LAWFUL, Size, size_of_network
+from residua_symbolic.swell import size_of_network
+from residua_symbolic.swell_sizes import LAWFUL, Size
 
 DEPTH, WIDTH = sp.symbols("L w", integer=True, positive=True)
 DEPTHS, WIDTHS = range(1, 6), range(2, 7)

@@ -1,19 +1,26 @@
 """Swell against SymPy itself where the tree fits, and against recurrences of another kind where it does not."""
 
 import json
+import time
+from typing import Any
 
 import pytest
 import sympy as sp
 
 from residua_network import Activation, Linear, Network, ResiduaError
+from residua_symbolic import swell_limits, swell_sizes
+from residua_symbolic.counting import Characters
 from residua_symbolic.differentiated import Derivatives
 from residua_symbolic.expressions.calculus import derivative
-from residua_symbolic.expressions.conversion import from_sympy
+from residua_symbolic.expressions.conversion import from_program, from_sympy
 from residua_symbolic.expressions.evaluation import vanishes
+from residua_symbolic.expressions.given import given
 from residua_symbolic.expressions.graph import Graph
 from residua_symbolic.functions import sigmoid
-from residua_symbolic.swell import COUNTED, COUNTS, FORMS, Size, program_operations, shown, swell
+from residua_symbolic.swell import COUNTED, FORMS, shown, swell
+from residua_symbolic.swell_limits import composed
 from residua_symbolic.swell_networks import DEPTHS, network_laws, plain_network
+from residua_symbolic.swell_sizes import COUNTS, Size, Sizes, program_operations
 
 X = sp.Symbol("x", real=True)
 LOGISTIC = 4 * X * (1 - X)
@@ -134,6 +141,92 @@ def test_beyond_what_is_counted_laws_say_so() -> None:
     assert program_operations([y, derivative(y, x)]) == last.forward_operations
 
 
+LONG = 10**4400  # Python prints no integer of more than 4300 digits
+
+
+@pytest.mark.parametrize(("text", "iterate", "first"), [("x^2/3", 20, 16), ("2*x^2", 40, 17), ("x^64*3", 5, 5)])
+def test_numbers_that_square_themselves_stop_sympy_only(text: str, iterate: int, first: int) -> None:
+    found = swell(text, iterate=iterate)
+    assert [row.n for row in found] == list(range(1, iterate + 1))
+    assert found[-1].forward_operations is not None
+    assert [row.n for row in found if row.characters is None][:1] == [first]
+    assert "coefficients of more than 65536 bits" in found.text()
+    assert found.to_dict()["words"] == found._words()
+
+
+def test_characters_of_numbers_that_python_does_not_print() -> None:
+    counter = Characters()
+    assert counter(sp.Integer(LONG) * X) == 4401 + 2
+    assert counter(-sp.Rational(LONG + 1, 7) * X + 1) == 4401 + len("1 - *x/7")
+
+
+def test_rows_before_the_stop_are_those_of_sympy() -> None:
+    level = X
+    for size in swell("x^64*3", iterate=4):
+        assert (size.tree_nodes, size.operations) == (by_sympy(sp.diff(level, X))[0], by_sympy(sp.diff(level, X))[2])
+        level = 3 * level**64
+
+
+@pytest.mark.parametrize("arguments", [{"iterate": 60}, {"order": 40}, {"order": 40, "form": "graph"}])
+def test_nothing_takes_longer_than_anyone_waits(arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swell_limits, "SECONDS", 1.0)
+    monkeypatch.setattr(swell_sizes, "LARGEST_GRAPH", 20_000)
+    begin = time.process_time()
+    found = swell("x^x", **arguments)
+    assert time.process_time() - begin < 8
+    assert "is not computed: it would" in found.text()
+    assert len(found) == max(arguments.get("iterate", 0), arguments.get("order", 0))
+
+
+def test_composition_is_substitution() -> None:
+    for f in MAPS:
+        assert composed(f, X, f) == f.xreplace({X: f})
+    assert composed(sp.Integer(3), X, X**2) == 3
+
+
+@pytest.mark.parametrize("arguments", [{}, {"iterate": 3}, {"variable": "y"}])
+def test_a_constant_has_the_derivative_zero(arguments: dict[str, Any]) -> None:
+    rows = swell("3", **arguments)
+    assert counts(rows[-1]) == (1, 1, 0, 1, 0)
+    assert rows[-1].forward_operations == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "iterate"), [("x*exp(y/100)", 110), ("exp(y/70)*sin(x)", 72), ("x^2/3", 70), ("2*y*sin(x)", 70)]
+)
+def test_laws_of_forms_with_numbers_that_change_are_not_continued(text: str, iterate: int) -> None:
+    """100*y/100 is y: at level 101 the law of the tree would say 4, and there are 2 nodes."""
+    last = swell(text, iterate=iterate, variable="x")[-1]
+    assert (last.tree_nodes, last.graph_nodes, last.operations) == (None, None, None)
+    assert not set(last.by_law) - {"forward_operations", "reverse_operations"}
+
+
+@pytest.mark.parametrize(
+    ("f", "form"),
+    [
+        (LOGISTIC, "graph"),
+        (sp.tanh(X), "graph"),
+        (sigmoid(X), "graph"),
+        (1 / (1 + sp.exp(-X)), "graph"),
+        (sp.tanh(X), "raw"),
+    ],
+    ids=str,
+)
+def test_laws_of_programs_are_proved_and_hold_where_they_are_counted(f: sp.Expr, form: str) -> None:
+    found = swell(f, iterate=90, form=form)
+    names = ["forward_operations", "reverse_operations"]
+    names += ["tree_nodes", "graph_nodes", "operations", "cse_operations"] if form == "graph" else []
+    assert all(found.laws[name].proved for name in names)
+    assert not any(law.proved for name, law in found.laws.items() if name not in names)
+    assert "proved by induction" in found.text()
+    graph = Graph()
+    y = graph.variable("x")
+    for _ in range(89):
+        (y,) = from_program(graph, given(f).program, {"x": y})
+    sizes = Sizes("x", form).of(90, lambda: X, y)
+    assert all(getattr(sizes, name) == getattr(found[89], name) for name in names)
+
+
 def test_a_linear_map_does_not_swell() -> None:
     rows = swell(X + 1, iterate=100)
     assert {(row.tree_nodes, row.operations, row.graph_nodes) for row in rows} == {(1, 0, 1)}
@@ -206,7 +299,6 @@ def test_the_difference_of_two_routes_vanishes() -> None:
         ({"expression": LOGISTIC, "order": 0}, "order"),
         ({"expression": LOGISTIC, "form": "nice"}, "form"),
         ({"expression": LOGISTIC, "variable": "y"}, "variable"),
-        ({"expression": sp.Integer(3)}, "variable"),
         ({"expression": X * sp.Symbol("y")}, "one of: x, y"),
         ({"expression": 3}, "expected text or a SymPy expression"),
         ({"expression": Network((Linear(2, 1),)), "iterate": 3}, "not iterated"),

@@ -12,7 +12,8 @@ from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Discrepancy
 from residua_symbolic.growth import Law, N, grouped
 from residua_symbolic.printing import latex
-from residua_symbolic.swell import LARGEST_CSE, LAWFUL, Size, laws_of, shown, swell
+from residua_symbolic.swell import laws_of, shown, swell
+from residua_symbolic.swell_sizes import LARGEST_CSE, LAWFUL, Size
 
 NAMED = {
     "tree_nodes": "tree",

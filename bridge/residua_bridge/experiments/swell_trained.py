@@ -16,7 +16,8 @@ from residua_symbolic.domains.machine import MachineDomain
 from residua_symbolic.expressions.calculus import gradient
 from residua_symbolic.expressions.evaluation import evaluate
 from residua_symbolic.expressions.networks import network_graph
-from residua_symbolic.swell import both_modes, shown, size_of_network
+from residua_symbolic.swell import shown, size_of_network
+from residua_symbolic.swell_sizes import both_modes
 
 POINTS, ROWS = 256, 5
 INPUTS, WIDTH, HIDDEN = 2, 6, 3
