@@ -30,12 +30,14 @@ from residua_bridge.experiments.network_trace import (
 )
 from residua_bridge.experiments.symbolic_practice import EXHIBITS, LOOP, SymbolicInPractice
 from residua_bridge.experiments.traced_example import PrintedStep, _factors
-from residua_bridge.findings import Cell, Section, Table
+from residua_bridge.findings import Cell, DerivationText, Section, Table
 from residua_bridge.studies.autodiff import (
     AS_PRINTED,
     CLAIMS,
     CLAIMS_TITLE,
     DOCUMENT,
+    DROPPED,
+    LAYER,
     SAME,
     STUDY,
     closing,
@@ -133,6 +135,30 @@ def test_no_word_without_its_proofs_and_comparisons(outcome: Outcome, claim: str
         for s in outcome.findings.sections
     ]
     assert words(sections)[claim] == [NOT_CONFIRMED]
+
+
+@pytest.mark.parametrize(
+    ("derivation", "step", "claim"),
+    [
+        ("Chain rule", "rule", "004-087"),
+        ("Partial derivatives are not enough", "along the diagonal", "004-087"),
+        ("Linearity", "rule", "004-088"),
+        (LAYER, "d z by W", "004-089"),
+        (LAYER, "d C by z", "004-090"),
+        (DROPPED, "dropped", "004-091"),
+        ("Product rule", "rule", "004-099"),
+        ("Cost of one reverse pass", "bound", "004-105"),
+    ],
+)
+def test_each_step_that_a_word_rests_on_must_be_proved(
+    outcome: Outcome, derivation: str, step: str, claim: str
+) -> None:
+    def unproved(d: DerivationText) -> DerivationText:
+        steps = (replace(s, proofs=()) if (d.title, s.name) == (derivation, step) else s for s in d.steps)
+        return replace(d, steps=tuple(steps))
+
+    sections = [replace(s, derivations=tuple(map(unproved, s.derivations))) for s in outcome.findings.sections]
+    assert [name for name, given in words(sections).items() if NOT_CONFIRMED in given] == [claim]
 
 
 def test_the_numbers_of_the_document_and_the_survey_are_ours(outcome: Outcome) -> None:

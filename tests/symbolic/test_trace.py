@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from residua_network import Activation, BatchNorm, LayerNorm, Linear, Network, ResiduaError, Residual
+from residua_network import (
+    Activation,
+    BatchNorm,
+    LayerNorm,
+    Linear,
+    Network,
+    Operation,
+    Program,
+    ResiduaError,
+    Residual,
+)
 from residua_symbolic.expressions.conversion import from_sympy, to_program
 from residua_symbolic.expressions.evaluation import PointError
 from residua_symbolic.expressions.graph import Graph
@@ -207,6 +217,13 @@ def test_a_point_where_something_does_not_exist_is_named_with_its_node(
 ) -> None:
     with pytest.raises(PointError, match=words):
         trace(text, at)
+
+
+def test_powers_of_zero_have_a_slope_by_the_exponent_only_above_zero() -> None:
+    power = Program(("y",), (Operation("a", "pow", (Fraction(0), "y")),), ("a",))
+    for y, words in ((0, "has no derivative by y"), (1, "has a derivative by y, 0, that cannot be had")):
+        with pytest.raises(PointError, match=words):
+            trace(power, {"y": y})
 
 
 def test_long_numbers_are_shortened_or_refused() -> None:
