@@ -6,7 +6,7 @@ A quotient is Σ c f(x + s h) / h. Everything here follows from its moments m_k 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import factorial
+from math import exp, factorial, log
 from typing import Any
 
 import sympy as sp
@@ -282,13 +282,14 @@ def _put_in(square: sp.Expr, best: sp.Expr) -> Proof:
 def best_step(formula: Formula, size: float, noise: float, order: int | None = None) -> tuple[float, float]:
     """(h, e) by `least_error`, for |truncation| = size · h^p (p: `order`, else the formula's) and noise s of f.
 
-    (inf, 0) where one of them is zero: then a step may be as large, or as small, as one likes.
+    Neither may depend on h; `difference_best` has the rest. (inf, 0) where the size is zero, (0, 0) where the noise is:
+    then a step may be as large, or as small, as one likes. In logarithms, since squares may leave the range of floats.
     """
     p = formula.accuracy if order is None else order
     if not (size > 0 and noise > 0):
         return (float("inf"), 0.0) if not size > 0 else (0.0, 0.0)
-    best = (float(formula.spread) * noise**2 / (p * size**2)) ** (1 / (2 * p + 2))
-    return best, (1 + 1 / p) ** 0.5 * float(formula.spread) ** 0.5 * noise / best
+    best = exp((log(float(formula.spread) / p) / 2 + log(noise) - log(size)) / (p + 1))
+    return best, (1 + 1 / p) ** 0.5 * float(formula.spread) ** 0.5 * (noise / best)
 
 
 def coefficient(formula: Formula, order: int) -> float:

@@ -12,16 +12,17 @@ from residua_symbolic.difference_formulas import Formula
 from residua_symbolic.domains import balls
 from residua_symbolic.domains.machine import MachineDomain
 from residua_symbolic.domains.rationals import RationalDomain
-from residua_symbolic.expressions.calculus import adjoints, derivative, tangents
+from residua_symbolic.expressions.calculus import derivative, tangents
 from residua_symbolic.expressions.conversion import from_program
 from residua_symbolic.expressions.evaluation import PointError, evaluate, evaluate_nodes
-from residua_symbolic.expressions.graph import NUMBER, VARIABLE, Graph, Node, below
+from residua_symbolic.expressions.graph import NUMBER, VARIABLE, Graph, Node, below, rebuilt
 
 BITS = 256  # to begin with
 MOST_BITS = 2**14  # beyond, what is not told from 0 is taken for 0: 2^-1074 is the smallest float
 DIGITS = 70  # bits that are wanted of a value, well beyond float64's 53
 FLOAT_BITS = 1100  # of the numerator or denominator of any float, or of a float plus a small multiple of a step
 DIGITS_KEPT = 2.0**20  # bits of a rational number; beyond, balls are faster
+MOST_KINKS = 6  # at one point; each doubles the branches, or trebles them
 LIPSCHITZ, JUMPS = ("abs", "relu"), ("sign", "step")
 
 
@@ -86,7 +87,13 @@ class FunctionLine:
             start = middle if radius is None else middle + flint.arb(0, _arb(radius).upper())
             values = {name: flint.arb(v) for name, v in self.point.items()}
             values[self.variable] = flint.arb_series([start, 1])
-            (found,) = evaluate([self.node], values, _Series())
+            try:
+                (found,) = evaluate([self.node], values, _Series())
+            except PointError as error:
+                if error.node is None:
+                    raise
+                what = f"{_described(error.node)} has none, or its argument cannot be told from a corner"
+                raise PointError(f"no Taylor series at {self.variable} = {self.at!r}: {what}", error.node) from error
             if not isinstance(found, flint.arb_series):
                 return [flint.arb(found), *[flint.arb(0)] * order]
             return [found[k] for k in range(order + 1)]
@@ -118,20 +125,68 @@ class FunctionLine:
         return [found[node.index] for node in nodes]
 
     def _check_kinks(self) -> None:
-        """Raises PointError at a corner or jump that moves with the variable, unless its weight in f is exactly 0."""
-        kinks = [node for node in self._order if node.function in LIPSCHITZ + JUMPS]
-        if not kinks:
-            return
-        inner = [node.arguments[0] for node in kinks]
-        rates = tangents(inner, {self._x: self.node.graph.one})
-        weights = adjoints([self.node], [self.node.graph.one], kinks)
-        at = Fraction(self.at)
-        for node, argument, rate, weight in zip(kinks, inner, rates, weights, strict=True):
-            if rate is self.node.graph.zero or not _vanishes(self._exactly([argument], at)[0]):
+        """Raises PointError, with the node, where a corner or a jump at the point leaves f without a derivative.
+
+        Near the point f is at each x one of the branches that its corners and jumps choose from; f is differentiable
+        there where all of them have the same value and the same slope at it.
+        """
+        branches = self._branches(self.node, MOST_KINKS)
+        (first, _), *others = branches
+        for branch, kink in others:
+            for difference in (branch - first, derivative(branch - first, self._x)):
+                gap = self._exactly([difference], Fraction(self.at))[0]
+                if not _vanishes(gap):
+                    what = f"{_described(kink)} has a {'jump' if kink.function in JUMPS else 'corner'}"
+                    if not _told_from_zero(self._exactly([kink.arguments[0]], Fraction(self.at))[0]):
+                        what = f"the argument of {_described(kink)} cannot be told from 0"
+                    at = f"at {self.variable} = {self.at!r}"
+                    raise PointError(f"derivative of f does not exist, or cannot be had: {what} {at}", kink)
+
+    def _branches(self, y: Node, left: int) -> list[tuple[Node, Any]]:
+        """(branch, the kink that it comes from), the innermost kink first; the first branch stands for all."""
+        for kink in (node for node in below([y]) if node.function in LIPSCHITZ + JUMPS):
+            (inner,) = kink.arguments
+            (rate,) = tangents([inner], {self._x: y.graph.one})
+            if rate is y.graph.zero or _is_away(self._exactly([inner], Fraction(self.at))[0]):
                 continue
-            if node.function in JUMPS or not _vanishes(self._exactly([weight], at)[0]):
-                what = f"{_described(node)} has a {'jump' if node.function in JUMPS else 'corner'}"
-                raise PointError(f"derivative of f does not exist: {what} at {self.variable} = {self.at!r}", node)
+            if not left:
+                where = f"at {self.variable} = {self.at!r}"
+                raise PointError(f"more than {MOST_KINKS} corners and jumps {where}: {_described(kink)}", kink)
+            zero, one = y.graph.zero, y.graph.one
+            ways = {
+                "abs": (inner, -inner),
+                "relu": (inner, zero),
+                "sign": (one, -one, zero),
+                "step": (one, zero, y.graph.number(Fraction(1, 2))),
+            }[kink.function]
+            found = [self._branches(_replaced(y, kink, way), left - 1) for way in ways]
+            return [
+                found[0][0],
+                *((branch, kink) for branch, _ in found[0][1:]),
+                *((branch, kink) for part in found[1:] for branch, _ in part),
+            ]
+        return [(y, None)]
+
+
+def _replaced(y: Node, old: Node, new: Node) -> Node:
+    """y with `new` in the place of `old`."""
+
+    def rule(node: Node, arguments: tuple[Node, ...]) -> Node:
+        if node is old:
+            return new
+        return node.graph.apply(node.function, *arguments) if arguments else node
+
+    return rebuilt([y], rule)[0]
+
+
+def _is_away(value: Any) -> bool:
+    """Whether it is known not to be 0."""
+    return bool(value != 0) if isinstance(value, flint.fmpq) else not value.contains(0)
+
+
+def _told_from_zero(value: Any) -> bool:
+    """Whether it is known to be 0, or not to be."""
+    return _is_away(value) or _vanishes(value)
 
 
 def _stays_small(order: Sequence[Node], places: int) -> bool:

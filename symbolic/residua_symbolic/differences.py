@@ -14,7 +14,8 @@ import sympy as sp
 from residua_network import Program, ResiduaError
 from residua_network.checks import number, one_of
 from residua_symbolic.derivation import Derivation
-from residua_symbolic.difference_formulas import FORMULAS, Formula, best_step, least_error, truncation_series
+from residua_symbolic.difference_best import Best, best
+from residua_symbolic.difference_formulas import FORMULAS, Formula, least_error, truncation_series
 from residua_symbolic.difference_line import FunctionLine, leading_coefficient, narrow, taylor_bound
 from residua_symbolic.difference_noise import Noise
 from residua_symbolic.domains import balls
@@ -27,7 +28,7 @@ from residua_symbolic.tables import Grid
 
 STEPS = (0.1, 0.01, 0.001)
 DTYPES = ("float64", "float32")
-TERMS = 8  # of the series in which the leading term of a truncation is looked for
+TERMS = 32  # of the series in which the terms of a truncation are looked for
 LARGEST_DENOMINATOR = 1024  # of a point that is put into a formula; 0.1 as a float has one of 17 digits
 SHOWN_NODES = 60  # of a derivative that is shown as a formula with the point put in
 WHERE = "differences"
@@ -74,27 +75,6 @@ class Row:
         return {"step": self.step, **{name: getattr(self, name).to_dict() for name in FORMULAS}}
 
 
-@dataclass(frozen=True)
-class Best:
-    """The step at which the mean square error of a formula is least by the model, and the error there (rms).
-
-    order: p of the leading term |size · h^p| at this point; noise: s, the rms error of one value of f. step is inf
-    where no term of the truncation was found (error 0 as h grows), and 0 where f has no rounding error.
-    """
-
-    formula: str
-    dtype: str
-    step: float
-    error: float
-    order: int
-    size: float
-    noise: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return dict(self.__dict__)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Differences:
     """What `differences` found; iterates over its rows."""
@@ -123,10 +103,17 @@ class Differences:
         return tuple(derive(name) for name in FORMULAS for derive in (truncation_series, least_error))
 
     def best_of(self, formula: str, dtype: str = "float64") -> Best:
-        """The prediction for one formula. Raises ResiduaError for an unknown name."""
+        """The prediction for one formula.
+
+        Raises ResiduaError for an unknown name, and where there is none: f leaves the range of the dtype, or has no
+        Taylor series at the point.
+        """
         one_of(formula, FORMULAS, "formula", WHERE)
         one_of(dtype, DTYPES, "dtype", WHERE)
-        return next(b for b in self.best if (b.formula, b.dtype) == (formula, dtype))
+        for found in self.best:
+            if (found.formula, found.dtype) == (formula, dtype):
+                return found
+        raise ResiduaError(f"{WHERE}: no best step in {dtype}: f leaves its range, or has no Taylor series there")
 
     @property
     def table(self) -> Grid:
@@ -145,9 +132,12 @@ class Differences:
 
     @property
     def least(self) -> Grid:
-        """Best steps and least errors."""
+        """Best steps and least errors; dashes where there is no prediction."""
         columns = ("quotient", "dtype", "best step", "least error, rms", "order", "noise of f, rms")
-        return Grid(columns, tuple((b.formula, b.dtype, b.step, b.error, b.order, b.noise) for b in self.best))
+        found = {(b.formula, b.dtype): (b.step, b.error, b.order, b.noise) for b in self.best}
+        none: tuple[object, ...] = ("–",) * 4
+        cases = [(name, dtype) for dtype in DTYPES for name in FORMULAS]
+        return Grid(columns, tuple((*case, *found.get(case, none)) for case in cases))
 
     def text(self) -> str:
         """For a terminal."""
@@ -205,9 +195,10 @@ def differences(expression: object, at: object = 0, steps: object = STEPS, varia
     series = line.coefficients(TERMS)
     rows = tuple(_row(line, noise, series, h) for h in checked)
     enclosure = Enclosure(np.array(_ball(slope), dtype=object), balls.BITS)
-    best = tuple(_best(FORMULAS[name], dtype, series, noise, point) for dtype in DTYPES for name in FORMULAS)
+    least = (best(line, noise, series, formula, dtype) for dtype in DTYPES for formula in FORMULAS.values())
+    predictions = tuple(b for b in least if b is not None)
     shown = _closed(line, enclosure)
-    return Differences(function.sympy, function.program, moving, point, rows, shown, enclosure, best)
+    return Differences(function.sympy, function.program, moving, point, rows, shown, enclosure, predictions)
 
 
 def computed(line: FunctionLine, name: str, h: float) -> float:
@@ -260,14 +251,6 @@ def _remainder(line: FunctionLine, formula: Formula, h: float, order: int) -> En
         return Enclosure(np.array(bound, dtype=object), balls.BITS) if bound.is_finite() else None
 
 
-def _best(formula: Formula, dtype: str, series: list[Any], noise: Noise, point: Mapping[str, float]) -> Best:
-    order, size = leading_coefficient(formula, series)
-    s = float(noise.of_values({name: np.array(v) for name, v in point.items()}, dtype))
-    amount = abs(float(size.mid()))
-    step, error = best_step(formula, amount, s, order or None)
-    return Best(formula.name, dtype, step, error, order, amount, s)
-
-
 def _ball(value: Any) -> Any:
     with balls.precision():
         return flint.arb(value)
@@ -294,7 +277,8 @@ def _point(names: Sequence[str], at: object, variable: str | None) -> tuple[str,
     if variable is None:
         if len(names) > 1:
             raise ResiduaError(
-                f"{WHERE}: the expression has the variables {', '.join(names)}; say which one moves: variable="
+                f"{WHERE}: the expression has the variables {', '.join(names)}; say which one moves, by its "
+                "name: `variable` (--variable)"
             )
         variable = names[0] if names else "x"
     every = list(names) or [variable]
