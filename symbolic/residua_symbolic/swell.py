@@ -21,7 +21,7 @@ from residua_symbolic.growth import Law, law_of
 from residua_symbolic.swell_induction import Induction, induction
 from residua_symbolic.swell_limits import composed
 from residua_symbolic.swell_sizes import COUNTS, LAWFUL, NOTHING, OF_PROGRAMS, Size, Sizes
-from residua_symbolic.tables import Grid
+from residua_symbolic.tables import Grid, escaped, for_notebook
 
 FORMS = {
     "raw": "as sympy.diff returns it",
@@ -32,7 +32,7 @@ FORMS = {
 COUNTED = 64  # iterates whose counts are taken one by one; SymPy's form then has 2,500 different subexpressions
 MOST_ROWS = 10_000  # counts of the last then have thousands of digits each
 HIGHEST_ORDER = 40
-DIGITS = 15  # longer numbers are shortened in tables
+DIGITS = 25  # longer numbers are shortened in tables
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,21 +59,31 @@ class Swell:
         return f"<swell of {self.quantity}, {self.form}: {len(self.rows)} rows>"
 
     def grid(self) -> Grid:
-        """The table; numbers of more than 15 digits are shortened."""
-        columns = ("n", *(name.replace("_", " ") for name in COUNTS))
+        """The table; numbers of more than 25 digits are shortened."""
+        columns = ("n", *(_spelt(name) for name in COUNTS))
         return Grid(columns, tuple((row.n, *(shown(getattr(row, name)) for name in COUNTS)) for row in self.rows))
+
+    def laws_grid(self) -> Grid:
+        """The laws that have a closed form, in n."""
+        found = ((_spelt(name), law.formula, law.words) for name, law in self.laws.items() if law.formula is not None)
+        return Grid(("count", "law", "holds"), tuple(found))
 
     def text(self) -> str:
         """For a terminal."""
-        return "\n".join([*self._words(), "", self.grid().text()])
+        return "\n\n".join(["\n".join(self._words()), *(grid.text() for grid in self._grids())])
 
     def markdown(self) -> str:
-        """A table between its words."""
-        return "\n\n".join([*self._words(), self.grid().markdown()])
+        """Tables of counts and of laws, after their words."""
+        return "\n\n".join([*self._words(), *(grid.markdown() for grid in self._grids())])
 
     def latex(self) -> str:
-        """A booktabs tabular."""
-        return self.grid().latex()
+        """The same as booktabs tabulars no wider than a line; needs booktabs, amsmath and graphicx."""
+        title, *words = map(escaped, self._words())
+        tables = [grid.fitted(title if k == 0 else "Laws") for k, grid in enumerate(self._grids())]
+        return "\n\\bigskip\n".join([*tables, *(f"\\noindent {line}\n" for line in words)])
+
+    def _grids(self) -> list[Grid]:
+        return [self.grid(), *([self.laws_grid()] if self.laws_grid().rows else [])]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, numbers in full."""
@@ -96,17 +106,22 @@ class Swell:
         for name, law in self.laws.items():
             begin = next((row.n for row in self.rows if name in row.by_law), None)
             if begin is not None:
-                words.append(f"{name.replace('_', ' ').capitalize()} from n = {begin} on: by a law {law.words}.")
+                words.append(f"{_spelt(name).capitalize()} from n = {begin} on: by a law {law.words}.")
         if any(getattr(row, name) is None for row in self.rows for name in COUNTS):
             words.append("–: not computed, and no law that can be relied on.")
         return words
 
     def _repr_markdown_(self) -> str:
-        return self.markdown()
+        return for_notebook(self.markdown())
+
+
+def _spelt(count: str) -> str:
+    """The name of a count as a heading."""
+    return count.replace("_", " ")
 
 
 def shown(count: int | None) -> str | int:
-    """A count as a table has room for it: 263471…051906 (22 digits)."""
+    """A count as a table has room for it: in full, or 263471…051906 (40 digits)."""
     if count is None:
         return "–"
     text = digits(count)

@@ -23,7 +23,7 @@ from residua_symbolic.expressions.given import given
 from residua_symbolic.expressions.graph import NUMBER, VARIABLE, Graph, Node, below, binary, rebuilt, variables
 from residua_symbolic.expressions.networks import network_graph
 from residua_symbolic.printing import latex
-from residua_symbolic.tables import Grid
+from residua_symbolic.tables import Grid, for_notebook
 from residua_symbolic.trace_exact import exact_value, fraction, in_short
 from residua_symbolic.trace_notation import Equations, Partial
 from residua_symbolic.trace_tables import Sweep, forward_sweep, reverse_sweep
@@ -37,7 +37,6 @@ MOST_INPUTS = 8  # with more of them the tables of forward mode are mostly zeros
 MOST_BITS = 10_000  # of a number in it, about 3,000 digits: Python does not print many more
 KINKS = {"abs": "a kink", "relu": "a kink", "sign": "a jump", "step": "a jump"}  # at 0, where torch takes 0
 BY_VALUE = ("sigmoid", "tanh", "tan", "sqrt")  # functions whose derivative is written in their value
-FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
 LETTERS = {"weight": "W", "bias": "b", "running_mean": "m", "running_var": "s"}
 
 
@@ -212,11 +211,10 @@ class Trace:
     def latex(self, mode: Mode = "both") -> str:
         """The tables, titled, as booktabs tabulars no wider than a line; needs booktabs, amsmath and graphicx."""
         sweeps, left = self.printed(mode)
-        titled = [("Elementary functions", self.grid().latex())]
-        titled += [(sweep.latex_title(), self._rows(sweep).latex()) for sweep in sweeps]
-        tables = (
-            f"\\noindent\\textbf{{{title}}}\n\n\\medskip\\noindent\n{FITTED}{{%\n{table}}}\n" for title, table in titled
-        )
+        tables = [
+            self.grid().fitted("Elementary functions"),
+            *(self._rows(sweep).fitted(sweep.latex_title()) for sweep in sweeps),
+        ]
         return "\n\\bigskip\n".join([*tables, *(f"\\noindent {words}\n" for words in left)])
 
     def printed(self, mode: Mode = "both") -> tuple[tuple[Sweep, ...], tuple[str, ...]]:
@@ -272,7 +270,7 @@ class Trace:
         return check(self)
 
     def _repr_markdown_(self) -> str:
-        return self.markdown()
+        return for_notebook(self.markdown())
 
 
 def trace(

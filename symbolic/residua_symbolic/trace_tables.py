@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 from residua_symbolic.printing import latex
-from residua_symbolic.tables import Grid
+from residua_symbolic.tables import Grid, for_notebook
 from residua_symbolic.trace_notation import NumericProducts, Partial, Products, Rate, shown
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Sweep:
         return {"mode": self.mode, "of": self.of, "rows": [row.to_dict() for row in self.rows]}
 
     def _repr_markdown_(self) -> str:
-        return self.markdown()
+        return for_notebook(self.markdown())
 
 
 def _cells(row: SweepRow) -> tuple[Any, ...]:

@@ -304,7 +304,7 @@ def test_printed_forms(document: Trace) -> None:
     assert "Forward" not in document.text("reverse")
     assert document.latex().count(r"\toprule") == 5
     assert r"\partial h_{4} / \partial h_{3} \cdot \mathrm{d} h_{3} / \mathrm{d} w" in document.latex()
-    assert "| $h_{4}$ |" in document.markdown()
+    assert "| $`h_{4}`$ |" in document.markdown()
 
 
 def test_what_is_zero_throughout_is_left_out_of_many_inputs() -> None:
