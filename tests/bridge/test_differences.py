@@ -2,20 +2,22 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 
-from residua_bridge.experiments import difference_cases, difference_table
-from residua_bridge.experiments.difference_cases import Case, errors, errors_of_rounded_steps
+from residua_bridge.experiments import difference_cases, difference_curves, difference_table
+from residua_bridge.experiments.difference_cases import Case, errors, errors_of_rounded_steps, torch_noise
 from residua_bridge.experiments.difference_checks import GradientChecks, _Check
-from residua_bridge.experiments.difference_curves import best_of, ratio_of
+from residua_bridge.experiments.difference_curves import best_of, least_of, predicted_best, ratio_of, rounding_of
 from residua_bridge.experiments.difference_network import Trained, _Along, directions
-from residua_bridge.experiments.difference_rounded_steps import _discrepancy
+from residua_bridge.experiments.difference_rounded_steps import FLAT, LARGE, _discrepancy
 from residua_bridge.experiments.difference_table import PrintedTable
 from residua_bridge.study import Settings, study_named
 from residua_numeric.differencing import measured_differences
 from residua_numeric.lines import program_line
+from residua_symbolic import difference_noise
 from residua_symbolic.difference_formulas import FORMULAS
 
 STEPS = 2.0 ** -np.arange(1.0, 46.0, 2.0)
@@ -114,3 +116,51 @@ def test_the_study_is_found_and_names_its_parts() -> None:
     study = study_named("finite-differences")
     assert len(study.experiments) == 7
     assert any(isinstance(experiment, GradientChecks) for experiment in study.experiments)
+
+
+def test_a_least_error_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    e = errors(SINE, "float64", 2.0 ** -np.arange(1.0, 46.0), 160)
+    assert str(least_of(e).verdict) == "agree"
+    best = predicted_best(e)
+    for factor in (3.0, 0.1):
+        wrong = {name: replace(b, error=factor * b.error) for name, b in best.items()}
+        monkeypatch.setattr(difference_curves, "predicted_best", lambda _, wrong=wrong: wrong)
+        assert str(least_of(e).verdict) == "differ"
+
+
+def test_a_noise_off_by_a_fifth_is_noticed_where_rounding_is_alone() -> None:
+    e = errors(SINE, "float32", difference_curves.STEPS, 160)
+    assert str(rounding_of(e).verdict) == "agree"
+    for factor in (0.8, 1.2):
+        faulty = replace(e, noise={name: factor * noise for name, noise in e.noise.items()})
+        assert str(rounding_of(faulty).verdict) == "differ"
+
+
+def test_a_slope_at_the_wrong_place_is_noticed_at_large_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def discrepancy() -> str:
+        return str(rounding_of(errors_of_rounded_steps(FLAT, "float32", LARGE, 200)).verdict)
+
+    assert discrepancy() == "agree"
+    true = difference_noise._of_moves
+
+    def at_the_point(formula: Any, places: Any, x: Any, *others: Any) -> Any:
+        same = {s: replace(place, slope=np.cos(x)) for s, place in places.items()}
+        return true(formula, same, x, *others)
+
+    monkeypatch.setattr(difference_noise, "_of_moves", at_the_point)
+    assert discrepancy() == "differ"
+
+
+def test_a_best_step_of_a_gradient_check_that_is_wrong_is_noticed(trained: Trained) -> None:
+    check = _Check.of(trained, "float64")
+    assert str(check.cost().verdict) == "agree"
+    for octaves in (2, 4):
+        numerical = {**check.numerical, "best": check.numerical[f"+{octaves}"], "+2": check.numerical["best"]}
+        assert str(replace(check, numerical=numerical).cost().verdict) == "differ"
+
+
+def test_sigmoid_has_more_noise_than_one_rounding() -> None:
+    measured, model = torch_noise(Case("sigmoid(x)", 0.4), "float64")
+    once, expected = torch_noise(SINE, "float64")
+    assert measured > 1.2 * model
+    assert once == pytest.approx(expected, rel=0.1)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from residua_bridge.compare import compare
+from residua_bridge.experiments.difference_curves import COSTLY, off_by_root_two
 from residua_bridge.experiments.difference_network import NET, Floats, Trained
 from residua_bridge.findings import Section, Table
 from residua_bridge.rendering import as_text
@@ -29,6 +30,8 @@ MARGIN = 2.0  # times the expected error: n errors of this kind together do not 
 DECIDES = 2.0  # a fault of that many tolerances must be caught, one of a tenth of a tolerance must pass
 FAULTS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 RIGHT = "Distance of the numerical gradient from the right one"
+LEAST = "The best step costs no more than its rounding to a power of two may"
+AROUND = (-4, -2, 2, 4)  # octaves from the best step, among which none may be better
 TELLS = "What the computed tolerance lets pass and what it catches"
 FAULTY = "2.weight"
 NOISES = 8  # entries along which the noise is measured
@@ -47,10 +50,14 @@ class GradientChecks:
         checks = [_Check.of(trained, dtype) for dtype in settings.track(DTYPES, self.title)]
         errors = [c.discrepancy(step) for c in checks for step in ("usual", "best")]
         caught = [c.separation() for c in checks]
+        cost = [c.cost() for c in checks]
         verdicts = [as_text(d, f"{RIGHT}: {d.scope['dtype']}, {d.scope['step']}", "agree") for d in errors]
         verdicts += [as_text(d, f"{TELLS}: {d.scope['dtype']}", "agree") for d in caught]
+        verdicts += [as_text(d, f"{LEAST}: {d.scope['dtype']}", "agree") for d in cost]
         tables = (_distances(checks), *map(_outcomes, checks))
-        return Finding(Section(self.title, self.prose, tables=tables, verdicts=tuple(verdicts)), (*errors, *caught))
+        return Finding(
+            Section(self.title, self.prose, tables=tables, verdicts=tuple(verdicts)), (*errors, *caught, *cost)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +80,8 @@ class _Check:
         chosen = lines[:: max(1, len(lines) // NOISES)]
         s = float(np.sqrt(np.mean([measured_noise(line, points=256) ** 2 for line in chosen])))
         best, _ = best_step(CENTRAL, float(np.linalg.norm(third)), s * np.sqrt(len(entries)))
-        steps = {"usual": USUAL_STEP, "best": 2.0 ** round(np.log2(best))}
+        power = round(np.log2(best))
+        steps = {"usual": USUAL_STEP, "best": 2.0**power, **{f"{k:+d}": 2.0 ** (power + k) for k in AROUND}}
         found = [measured_differences(line, list(steps.values())) for line in lines]
         numerical = {name: np.array([d.central[k] for d in found]) for k, name in enumerate(steps)}
         gradients = parameter_gradient(trained.model, trained.task, dtype)
@@ -115,6 +123,30 @@ class _Check:
         }
         prediction = Prediction(quantity, np.ones((1, 1)), np.zeros((1, 1)), scope, resolution=1.0)
         return compare(prediction, Measurement(quantity, measured, self.dtype, np.full((1, 1), spread), {}))
+
+    def cost(self) -> Discrepancy:
+        """The least distance from the gradient among octaves around the best step, over that at the best step.
+
+        The bar is what the model says of a step that is wrong by a factor of √2, and the chance of n errors.
+        """
+        distances = {step: self.distance(step) for step in self.steps if step != "usual"}
+        measured = np.array([[min(distances.values()) / distances["best"]]])
+        allowed = np.array([[1 - 1 / off_by_root_two(CENTRAL.accuracy)]])
+        quantity = "least distance of the numerical gradient over that at the best step"
+        scope: dict[str, str | int] = {
+            "network": "1-6-6-1, tanh",
+            "entries": len(self.third),
+            "step": f"h = {self.steps['best']:.3g}",
+            "dtype": self.dtype,
+        }
+        prediction = Prediction(quantity, np.ones((1, 1)), allowed, scope, resolution=COSTLY)
+        spread = measured * self.chance
+        return compare(prediction, Measurement(quantity, measured, self.dtype, spread, {}))
+
+    @property
+    def chance(self) -> float:
+        """Relative standard error of the ratio of two distances by n independent errors."""
+        return float(1 / np.sqrt(len(self.third)))
 
     def separation(self) -> Discrepancy:
         """Caught (1) or not (0): the right gradient and the faults whose size leaves no doubt."""

@@ -7,15 +7,23 @@ import numpy as np
 
 from residua_bridge.compare import compare
 from residua_bridge.experiments.difference_cases import Case, Errors, errors_of_rounded_steps
-from residua_bridge.experiments.difference_curves import LIBRARY, RESOLUTION, power
+from residua_bridge.experiments.difference_curves import (
+    ALONE,
+    LIBRARY,
+    RESOLUTION,
+    power,
+    rounding_of,
+)
 from residua_bridge.findings import Section, Table
-from residua_bridge.rendering import as_text
+from residua_bridge.rendering import as_text, together
 from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Discrepancy
 from residua_numeric import Measurement
 from residua_symbolic import Prediction
 
 SHOWN = ("forward", "central")
+LARGE = 2.0 ** -np.arange(1.0, 5.0)
+FLAT = Case("sin(x)", 1.55)  # f' is small at the point and not at the places of the quotient
 EXPONENTS = {"float64": (8, 20, 32, 44), "float32": (4, 10, 16)}
 
 
@@ -42,6 +50,10 @@ class RoundedSteps:
                 statement = f"Error model {words} the rounding of x ± h: {case.label}, {dtype}"
                 verdicts.append(as_text(d, statement, expected))
                 found.append(d)
+        large = [errors_of_rounded_steps(case, ALONE, LARGE, count) for case in (*self.cases, FLAT)]
+        alone = [rounding_of(e) for e in large]
+        verdicts.append(together(alone, f"Rounding alone at steps of 2^-4 and more, {ALONE}", "agree"))
+        found += alone
         columns = (
             "function",
             "dtype",
