@@ -111,7 +111,7 @@ def _status(arguments: list[str]) -> int:
         message = getattr(error, "format_message", None)  # what is wrong with the words of the call
         if message is None:
             raise
-        return _complain(f"{message()} See residua --help.")
+        return _complain(f"{message().rstrip('.')}. See residua --help.")
 
 
 def _interrupted() -> int:

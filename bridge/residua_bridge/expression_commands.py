@@ -1,6 +1,5 @@
 """The commands that take one expression: swell, trace, differences. Everything heavy is imported inside."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,7 +88,6 @@ def differences(
 def printed(result: Any, format: str, **options: Any) -> str:
     """A result in one of the formats, without the last line's end."""
     if format == "json":
-        sys.set_int_max_str_digits(0)  # counts may have more digits than Python prints unasked
         return as_json(result.to_dict(**options))
     return str(getattr(result, format)(**options)).rstrip("\n")
 

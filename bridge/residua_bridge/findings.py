@@ -152,10 +152,14 @@ class Findings:
 
 
 def as_json(data: Any) -> str:
-    """Full precision; a value that is not finite is written as a string ("nan", "inf"), never as bare NaN."""
+    """Full precision; what JSON's readers may not take is written as a string.
+
+    That is a value that is not finite ("nan", "inf"), and a whole number of more digits than Python reads unasked.
+    """
     return json.dumps(_plain(data), indent=1, ensure_ascii=False, allow_nan=False)
 
 
+LONGEST = 14_000  # bits; Python reads and writes 4300 digits
 _UNBOUNDED = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
 
@@ -166,6 +170,10 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if isinstance(value, int) and value.bit_length() > LONGEST:
+        from flint import fmpz  # prints them, and in a time that is not quadratic
+
+        return str(fmpz(value))
     return value
 
 

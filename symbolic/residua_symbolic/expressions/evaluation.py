@@ -56,8 +56,15 @@ def evaluate_nodes(order: Sequence[Node], values: Mapping[str, Any], domain: Num
             if isinstance(error, ResiduaError):
                 raise
             arguments = ", ".join(str(found[a.index]) for a in node.arguments)
-            raise PointError(f"{node.function}({arguments}) does not exist: {error}", node) from error
+            raise PointError(f"{node.function}({arguments}) {_why(error)}", node) from error
     return found
+
+
+def _why(error: Exception) -> str:
+    """In words; Python's own for what a function does not take say no more than that."""
+    if isinstance(error, OverflowError):
+        return "is beyond the largest number of this kind"
+    return "does not exist" if str(error) == "math domain error" else f"does not exist: {error}"
 
 
 def _names(values: Mapping[str, Any]) -> str:
