@@ -47,7 +47,7 @@ class DerivativeRoutes:
         found = []
         for dtype in settings.track(DTYPES, self.title):
             exact, error = symbolic.at(trained, dtype)
-            scope = {"network": "1-6-6-1, tanh", "rows": ROWS, "parameters": len(exact), "dtype": dtype}
+            scope: dict[str, str | int] = {"network": "1-6-6-1, tanh", "rows": ROWS, "parameters": len(exact)}
             measured = flat(parameter_gradient(trained.model, trained.task, dtype))
             prediction = Prediction(QUANTITY, exact[None], error[None], scope, resolution=RESOLUTION)
             found.append(compare(prediction, Measurement(QUANTITY, measured[None], dtype, None, {})))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from residua_bridge.experiments.derivations import Derivations
+from residua_bridge.experiments.derivative_routes import DerivativeRoutes
 from residua_bridge.experiments.difference_cases import Case
 from residua_bridge.experiments.difference_checks import GradientChecks
 from residua_bridge.experiments.difference_curves import ErrorCurves
@@ -158,6 +159,13 @@ STUDY = Study(
                 "the curve of the prediction is drawn, but says nothing.",
             ),
             By(64, 256),
+        ),
+        DerivativeRoutes(
+            "Its gradient by every route",
+            (
+                "The same network: the gradient of its loss by every parameter, exactly (the symbolic derivative of the expression graph, in ball arithmetic, at weights and data as either "
+                "precision has them), by autograd, and by central quotients, entry by entry. The bar of a verdict is a running error bound of the symbolic gradient carried out in that precision.",
+            ),
         ),
         GradientChecks(
             "Gradient checks: which tolerance",
