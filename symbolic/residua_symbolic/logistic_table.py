@@ -21,8 +21,14 @@ class Level:
     @property
     def coefficients(self) -> tuple[int, ...]:
         """Of the derivative, from the constant on, without what they have in common."""
-        _, primitive = sp.Poly(self.simplified, X).primitive()
-        return tuple(int(c) for c in reversed(primitive.all_coeffs()))
+        return tuple(int(c) // self.factor for c in reversed(sp.Poly(self.simplified, X).all_coeffs()))
+
+    @property
+    def factor(self) -> int:
+        """What they have in common, with the sign of the constant."""
+        polynomial = sp.Poly(self.simplified, X)
+        content = int(polynomial.content())
+        return content if polynomial.eval(0) > 0 else -content
 
 
 def level(n: int) -> Level:

@@ -1,6 +1,7 @@
 """The study of expression swell at its smallest, and that it would notice if a law or a derivative were wrong."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,13 @@ from residua_bridge.experiments import swell_laws, swell_networks, swell_table, 
 from residua_bridge.experiments.exact_counts import exactly
 from residua_bridge.experiments.swell_laws import Map, SwellLaws
 from residua_bridge.experiments.swell_networks import NetworkSwell
-from residua_bridge.experiments.swell_table import PRINTED, SwellTable
+from residua_bridge.experiments.swell_table import COLLECTED, PRINTED, SwellTable
 from residua_bridge.experiments.swell_times import SwellTimes, graph_route, shared_route, sympy_route
 from residua_bridge.experiments.swell_trained import TrainedSwell
 from residua_bridge.studies.swell import STUDY, X, conclusion
 from residua_bridge.study import By, Settings
-from residua_symbolic.growth import Law
-from residua_symbolic.swell import laws_of
+from residua_symbolic.growth import Law, law_of
+from residua_symbolic.swell import swell
 from residua_symbolic.swell_networks import network_laws
 
 SETTINGS = Settings()
@@ -31,6 +32,16 @@ def test_whole_numbers_are_equal_or_not() -> None:
     assert wrong.difference == 1.0
     assert not wrong.explained
     assert exactly("q", [1, 2], [1], {}).verdict == "differ"
+    nothing = exactly("q", [], [], {})
+    assert (nothing.verdict, nothing.explained) == ("inconclusive", False)
+
+
+counted_once = cache(swell)
+
+
+@pytest.fixture(autouse=True)
+def _count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swell_laws, "swell", counted_once)
 
 
 def test_laws_are_found_and_hold() -> None:
@@ -38,16 +49,51 @@ def test_laws_are_found_and_hold() -> None:
     assert [v.verdict for v in finding.section.verdicts] == ["agree", "agree"]
     assert len(finding.discrepancies) == 12
     assert "2^{n}" in str(finding.section.tables[0].rows[0][2])
+    assert len(finding.section.derivations[0].steps) == 6
+
+
+def test_every_law_is_judged_by_levels_that_it_was_not_learnt_from() -> None:
+    for d in LAWS.run(SETTINGS).discrepancies:
+        first = int(d.scope["levels"].split()[0])
+        assert first > int(d.scope["learnt from levels"].split()[-1])
+        assert len(d.measured) >= 2
+
+
+def alternating(n: int) -> int:
+    return int(sp.prime(n)) ** 2 % 7
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda n: int(n == 22),
+        lambda n: int(n == 9),
+        lambda n: int(n >= 20),
+        lambda n: int(n == 25),
+        lambda n: int(n == 26),
+        alternating,
+    ],
+)
+@pytest.mark.parametrize("name", ["tree_nodes", "cse_operations"])
+def test_a_count_that_is_wrong_somewhere_is_noticed(name: str, fault: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def off(*arguments: Any, **options: Any) -> Any:
+        found = counted_once(*arguments, **options)
+        rows = [
+            row if getattr(row, name) is None else replace(row, **{name: getattr(row, name) + fault(row.n)})
+            for row in found
+        ]
+        return replace(found, rows=tuple(rows))
+
+    monkeypatch.setattr(swell_laws, "swell", off)
+    assert [v.verdict for v in LAWS.run(SETTINGS).section.verdicts][1] != "agree"
 
 
 def test_a_law_that_is_off_by_one_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def off(rows: Any) -> dict[str, Law]:
-        laws = true(rows)
-        tree = laws["tree_nodes"]
-        return {**laws, "tree_nodes": replace(tree, values=(tree.values[0] + 1, *tree.values[1:]))}
+    def off(values: Any) -> Law | None:
+        law = law_of(values)
+        return law and replace(law, values=(law.values[0] + 1, *law.values[1:]))
 
-    true = laws_of
-    monkeypatch.setattr(swell_laws, "laws_of", off)
+    monkeypatch.setattr(swell_laws, "law_of", off)
     assert "differ" in [v.verdict for v in LAWS.run(SETTINGS).section.verdicts]
 
 
@@ -63,13 +109,34 @@ def test_networks_at_sizes_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [v.verdict for v in experiment.run(SETTINGS).section.verdicts] == ["differ", "differ"]
 
 
+def test_networks_without_a_law_or_without_sizes_to_judge_are_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = NetworkSwell("networks", (), ())
+    assert [v.verdict for v in experiment.run(SETTINGS).section.verdicts] == ["inconclusive", "inconclusive"]
+    true = network_laws
+    monkeypatch.setattr(
+        swell_networks, "network_laws", lambda form: {k: v for k, v in true(form).items() if k != "tree_nodes"}
+    )
+    verdicts = NetworkSwell("networks", (), ((6, 2),)).run(SETTINGS).section.verdicts
+    assert [v.verdict for v in verdicts] == ["inconclusive", "inconclusive"]
+
+
 def test_the_table_is_that_of_the_paper(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = SwellTable("table", (), 3)
     section = experiment.run(SETTINGS).section
-    assert section.verdicts[0].verdict == "agree"
+    assert [v.verdict for v in section.verdicts] == ["agree"] * 3
     assert len(section.tables[0].rows) == 12
-    monkeypatch.setattr(swell_table, "PRINTED", (*PRINTED[:2], (1, -10, 24, 16), PRINTED[3]))
-    assert experiment.run(SETTINGS).section.verdicts[0].verdict == "differ"
+    x = X
+    for k, column in enumerate(PRINTED):
+        for row in range(4):
+            wrong = (*PRINTED[column][:row], PRINTED[column][row] + x, *PRINTED[column][row + 1 :])
+            monkeypatch.setattr(swell_table, "PRINTED", {**PRINTED, column: wrong})
+            assert [v.verdict == "differ" for v in experiment.run(SETTINGS).section.verdicts] == [
+                i == k for i in range(3)
+            ]
+    monkeypatch.setattr(swell_table, "PRINTED", PRINTED)
+    for wrong in ((32, COLLECTED[3][1]), (64, (*COLLECTED[3][1][:-1], 2048))):
+        monkeypatch.setattr(swell_table, "COLLECTED", (*COLLECTED[:3], wrong))
+        assert experiment.run(SETTINGS).section.verdicts[2].verdict == "differ"
 
 
 def test_the_routes_that_are_timed_give_one_result() -> None:

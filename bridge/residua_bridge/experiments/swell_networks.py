@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from residua_bridge.experiments.exact_counts import exactly
+from residua_bridge.experiments.exact_counts import exactly, inconclusive
 from residua_bridge.experiments.swell_laws import DRAWN, NAMED, written
 from residua_bridge.findings import Cell, Curve, Figure, Section, Table
 from residua_bridge.rendering import together
 from residua_bridge.study import Finding, Settings
 from residua_symbolic.swell import size_of_network
 from residua_symbolic.swell_networks import DEPTH, DEPTHS, WIDTHS, network_laws, network_sizes, plain_network
+from residua_symbolic.swell_sizes import LAWFUL
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,12 @@ class NetworkSwell:
             laws = network_laws(form)
             sizes = {at: size_of_network(plain_network(*at), "x1", form) for at in self.beyond}
             met = []
-            for name, law in laws.items():
-                counted = {at: v for at, size in sizes.items() if (v := getattr(size, name)) is not None}
-                judged = counted or dict(law.values)
-                scope = {
-                    "sizes (L, w)": ", ".join(map(str, judged)) if counted else "those it was read off",
-                    "form": form,
-                }
+            for name in LAWFUL:
+                if (law := laws.get(name)) is None:
+                    met.append(inconclusive(f"{NAMED[name]} of plain networks", "no law", {"form": form}))
+                    continue
+                judged = {at: v for at, size in sizes.items() if (v := getattr(size, name)) is not None}
+                scope = {"sizes (L, w)": ", ".join(map(str, judged)), "form": form}
                 predicted = [law.at(*at) for at in judged]
                 met.append(exactly(f"{NAMED[name]} of plain networks", predicted, list(judged.values()), scope))
                 checks = len(law.values) - law.terms
