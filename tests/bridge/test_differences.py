@@ -114,7 +114,7 @@ def test_the_computed_tolerance_tells_right_from_wrong_where_usual_ones_do_not(t
 
 def test_the_study_is_found_and_names_its_parts() -> None:
     study = study_named("finite-differences")
-    assert len(study.experiments) == 7
+    assert len(study.experiments) == 8
     assert any(isinstance(experiment, GradientChecks) for experiment in study.experiments)
 
 
