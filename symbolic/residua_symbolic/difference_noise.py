@@ -6,7 +6,7 @@ apart; errors of different operations are independent. What is exact (signs, max
 
 That is so for operations that are rounded once: the four arithmetic ones, roots, and functions of a good C library. One
 that is made of several (x³ by two products, sigmoid, softplus, gelu) errs by more than this model says, by a factor of
-about 1.5 to 2.5: the model takes it for one rounding.
+1.2 to 1.6 where it was measured: the model takes it for one rounding.
 """
 
 import math
