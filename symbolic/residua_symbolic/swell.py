@@ -18,7 +18,7 @@ from residua_symbolic.expressions.given import Given, given
 from residua_symbolic.expressions.graph import VARIABLE, Graph, below
 from residua_symbolic.expressions.networks import network_graph
 from residua_symbolic.growth import Law, law_of
-from residua_symbolic.swell_induction import Induction, induction
+from residua_symbolic.swell_induction import LEVELS, Induction, induction
 from residua_symbolic.swell_limits import composed
 from residua_symbolic.swell_sizes import COUNTS, LAWFUL, NOTHING, OF_PROGRAMS, Size, Sizes
 from residua_symbolic.tables import Grid, escaped, for_notebook
@@ -192,7 +192,7 @@ def _of_iterates(function: Given, x: str, iterate: int, order: int, form: str) -
         (node,) = from_program(graph, function.program, {x: node})
     quantity = f"Derivative{_nth(order)} by {x} of l_n, l_1 = {x}, l_(n+1) = f(l_n), f({x}) = {_short(function)}"
     laws = laws_of(rows)
-    if iterate > COUNTED:
+    if iterate > LEVELS:
         proved = induction(function.program, x, order)
         laws = {name: replace(law, proved=_is_proved(proved, name, law, form)) for name, law in laws.items()}
     kept = {name: law for name, law in laws.items() if _goes_on(name, law, form, sizes, rows)}

@@ -227,6 +227,13 @@ def test_laws_of_programs_are_proved_and_hold_where_they_are_counted(f: sp.Expr,
     assert all(getattr(sizes, name) == getattr(found[89], name) for name in names)
 
 
+def test_laws_are_proved_where_all_rows_are_counted_too() -> None:
+    laws = swell("tanh(x)", iterate=30).laws
+    assert laws["forward_operations"].proved
+    assert laws["reverse_operations"].proved
+    assert not laws["tree_nodes"].proved
+
+
 def test_a_linear_map_does_not_swell() -> None:
     rows = swell(X + 1, iterate=100)
     assert {(row.tree_nodes, row.operations, row.graph_nodes) for row in rows} == {(1, 0, 1)}
