@@ -216,7 +216,7 @@ class Characters(StrPrinter):  # SymPy has no types
         return digits(int(expr.p))
 
     def _print_Rational(self, expr: sp.Rational) -> str:  # noqa: N802 -- SymPy's name
-        return digits(int(expr.p)) if expr.q == 1 else f"{digits(int(expr.p))}/{digits(int(expr.q))}"
+        return f"{digits(int(expr.p))}/{digits(int(expr.q))}"
 
     def _as_ordered_terms(self, expr: sp.Expr, order: Any = None) -> list[sp.Expr]:
         return self._order.terms(expr) if expr.is_Add else [expr]

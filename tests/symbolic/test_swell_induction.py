@@ -62,6 +62,20 @@ def test_a_level_of_its_own_is_noticed(at: int, monkeypatch: pytest.MonkeyPatch)
     assert induction(given(sp.tanh(X)).program, "x").orders == {}
 
 
+def test_a_count_that_takes_other_nodes_at_other_lengths_is_not_linear() -> None:
+    graph, program = Graph(), given(LOGISTIC).program
+    chain = [graph.variable("x")]
+    for _ in range(LEVELS):
+        chain += from_program(graph, program, {"x": chain[-1]})
+    runs = [swell_induction._forward(chain[:n], 1) for n in (LEVELS, LEVELS + 1)]
+    found = swell_induction.Induction({}, {})
+    ends = [[chain[-2]], [chain[-1], derivative(chain[-1], chain[0])]]
+    swell_induction._count("value or both", runs, ends, True, found)
+    assert found.counts == {}
+    swell_induction._count("value", runs, [[y] for y in chain[-2:]], True, found)
+    assert found.counts == {"value": (3 * LEVELS - 3, 3)}
+
+
 def test_a_law_that_misses_a_count_is_not_proved() -> None:
     found = induction(given(LOGISTIC).program, "x")
     rows = swell(LOGISTIC, iterate=40, form="graph")
