@@ -135,8 +135,10 @@ def swell(
     order: int = 1,
     form: str = "raw",
 ) -> Swell:
-    """How large derivatives are.
+    """How large derivatives are: a row of counts (see `Size`) for each.
 
+    `form`, in which it is counted: "raw" as sympy.diff returns it, "expanded" and "simplified" (sympy.factor) of that,
+    or "graph", residua's own with operations of at most two arguments.
     With `iterate`: rows n = 1 … iterate of the derivative of l_n, where l_1 = x and l_{n+1} = f(l_n). Without: rows
     n = 1 … order, the n-th derivative, each the derivative of the one before. Of a network: rows n = 1 … layers, the
     derivative of the first output of layer n by `variable`, an input (x1, x2, ...) or parameter ("0.weight[0,0]").

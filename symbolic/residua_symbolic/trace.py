@@ -459,7 +459,8 @@ class _Steps:
         try:
             (value,) = evaluate([node], point, MachineDomain())
         except PointError as error:
-            raise PointError(f"{words} {problem}{' at ' if where else ''}{where}: {error.__cause__}") from error
+            what = "overflows float64" if isinstance(error.__cause__, OverflowError) else problem
+            raise PointError(f"{words} {what}{' at ' if where else ''}{where}") from error
         if not math.isfinite(value):
             raise PointError(f"{words} {problem} in float64{' at ' if where else ''}{where}: got {value}")
         return float(value) + 0.0  # −0.0 becomes 0.0, which it equals
