@@ -1,0 +1,1 @@
+"""Taylor series of expressions and of networks: exact, fast, and certified, with their remainders and radii."""
