@@ -19,6 +19,7 @@ from residua_bridge.figures import draw
 from residua_bridge.findings import Findings
 from residua_bridge.formats import formats
 from residua_bridge.graph_drawing import draw_graph_files
+from residua_bridge.matrix_drawing import draw_matrix_files
 from residua_bridge.index import index
 from residua_bridge.writer import DATA, write
 
@@ -311,6 +312,8 @@ def given_by(found: Findings, scratch: Path) -> dict[str, bytes]:
             files |= {f"figures/{path.name}": path.read_bytes() for path in draw(figure, scratch)}
         for drawing in section.drawings:
             files |= {f"figures/{path.name}": path.read_bytes() for path in draw_graph_files(drawing, scratch)}
+        for matrix in section.matrices:
+            files |= {f"figures/{path.name}": path.read_bytes() for path in draw_matrix_files(matrix, scratch)}
     return files
 
 

@@ -69,6 +69,36 @@ class Drawing:
 
 
 @dataclass(frozen=True)
+class Panel:
+    """One matrix of a picture: `values[i][j]` stands at row i, from above, and column j; `marked` cells get a frame."""
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    marked: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Matrices as coloured cells, side by side on one scale of colours: the magnitudes, on a logarithmic scale.
+
+    The colours span `decades` powers of ten at most, below the largest magnitude; what is smaller has the palest
+    colour. An exact zero is an empty cell, what is not finite a cross, what is negative has a minus sign in it.
+    `unit` says what the colours measure. Labels and titles may hold `$...$`. `name` is the file name without ending.
+    """
+
+    name: str
+    title: str
+    xlabel: str
+    ylabel: str
+    unit: str
+    panels: tuple[Panel, ...]
+    decades: float = 8.0
+    caption: str = ""
+
+
+@dataclass(frozen=True)
 class StepText:
     """One step of a derivation: the statement as LaTeX, the reason, and the proofs that passed in this run."""
 
@@ -106,7 +136,7 @@ class VerdictText:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report, printed in the order prose, derivations, drawings, tables, figures, verdicts."""
+    """A part of a report, printed in the order prose, derivations, drawings, tables, figures, matrices, verdicts."""
 
     title: str
     prose: tuple[str, ...] = ()
@@ -115,6 +145,7 @@ class Section:
     figures: tuple[Figure, ...] = ()
     verdicts: tuple[VerdictText, ...] = ()
     drawings: tuple[Drawing, ...] = ()
+    matrices: tuple[Matrix, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,8 +170,9 @@ class Findings:
         """All of it, as `as_json` writes it."""
         data = asdict(self)
         for section in data["sections"]:
-            if not section["drawings"]:  # reports from before there were drawings stay as they are
-                del section["drawings"]
+            for later in ("drawings", "matrices"):  # reports from before there were any stay as they are
+                if not section[later]:
+                    del section[later]
         return as_json(data) + "\n"
 
     @classmethod
@@ -190,6 +222,7 @@ def _section(data: dict[str, Any]) -> Section:
         figures=tuple(_figure(item) for item in data["figures"]),
         verdicts=tuple(_verdict(item) for item in data["verdicts"]),
         drawings=tuple(_drawing(item) for item in data.get("drawings", ())),
+        matrices=tuple(_matrix(item) for item in data.get("matrices", ())),
     )
 
 
@@ -216,6 +249,16 @@ def _drawing(data: dict[str, Any]) -> Drawing:
     return Drawing(
         **{**data, "nodes": nodes, "edges": tuple((start, end, label) for start, end, label in data["edges"])}
     )
+
+
+def _matrix(data: dict[str, Any]) -> Matrix:
+    return Matrix(**{**data, "panels": tuple(map(_panel, data["panels"]))})
+
+
+def _panel(data: dict[str, Any]) -> Panel:
+    values = tuple(tuple(map(_number, row)) for row in data["values"])
+    labels = {name: tuple(data[name]) for name in ("rows", "columns")}
+    return Panel(**{**data, **labels, "values": values, "marked": tuple((i, j) for i, j in data["marked"])})
 
 
 def _verdict(data: dict[str, Any]) -> VerdictText:

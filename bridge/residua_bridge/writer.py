@@ -9,6 +9,7 @@ from residua_bridge.figures import draw, file_stem
 from residua_bridge.findings import Findings
 from residua_bridge.formats import Format, named
 from residua_bridge.graph_drawing import draw_graph_files
+from residua_bridge.matrix_drawing import draw_matrix_files
 from residua_network.errors import ResiduaError
 
 DATA = "findings.json"
@@ -82,14 +83,16 @@ def _fill(draft: Path, findings: Findings, chosen: Sequence[Format]) -> list[Pat
 def _figures(folder: Path, findings: Findings) -> list[Path]:
     figures = [figure for section in findings.sections for figure in section.figures]
     drawings = [drawing for section in findings.sections for drawing in section.drawings]
-    names = [figure.name for figure in figures] + [drawing.name for drawing in drawings]
+    matrices = [matrix for section in findings.sections for matrix in section.matrices]
+    names = [one.name for one in figures] + [one.name for one in drawings] + [one.name for one in matrices]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ResiduaError(f"{findings.study}: expected figures of different names, got twice: {', '.join(twice)}")
     if names:
         folder.mkdir()
     paths = [path for figure in figures for path in draw(figure, folder)]
-    return paths + [path for drawing in drawings for path in draw_graph_files(drawing, folder)]
+    paths += [path for drawing in drawings for path in draw_graph_files(drawing, folder)]
+    return paths + [path for matrix in matrices for path in draw_matrix_files(matrix, folder)]
 
 
 def _hidden(place: Path, suffix: str) -> Path:

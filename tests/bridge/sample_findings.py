@@ -10,6 +10,8 @@ from residua_bridge.findings import (
     Figure,
     Findings,
     GraphNode,
+    Matrix,
+    Panel,
     Section,
     StepText,
     Table,
@@ -146,6 +148,23 @@ def computation_graph() -> Drawing:
     return Drawing("sigmoid", r"The graph of $\sigma(wx + b)$", nodes, edges, "Values and derivatives, costs $5.")
 
 
+def contributions() -> Matrix:
+    """What blocks give to powers of x: an ideal beside something else with values that cannot be drawn."""
+    powers = tuple(f"${k}$" for k in range(1, 8))
+    ideal = tuple(tuple((-1.0) ** k / math.factorial(k) if k == l else 0.0 for k in range(1, 8)) for l in range(1, 6))
+    other = tuple(tuple(math.sin(7 * k * l) * 10.0 ** -(k * l) for k in range(1, 8)) for l in range(1, 6))
+    other = ((math.nan, math.inf, *other[0][2:]), *other[1:])
+    rows = tuple(f"block.{l}" for l in range(1, 6))
+    panels = (
+        Panel("the diagonal, costs $5", rows, powers, ideal, tuple((l, l) for l in range(5))),
+        Panel("seed_0 & <b>", rows, powers, other),
+    )
+    unit = "|coefficient of $x^k$|"
+    return Matrix(
+        "contributions", r"Coefficients by block of $f$", "power $k$", "block", unit, panels, 8.0, "Marked: 000."
+    )
+
+
 def verdicts() -> tuple[VerdictText, ...]:
     """One of each word."""
     scope = "width 16 to 64, depth 3, batch 32, 500 steps, seeds 0 to 4, float64"
@@ -179,6 +198,7 @@ def findings() -> Findings:
         tables=(fault_table(25),),
         figures=(errors_figure(), training_figure()),
         drawings=(computation_graph(),),
+        matrices=(contributions(),),
         verdicts=verdicts(),
     )
     strings = Section(

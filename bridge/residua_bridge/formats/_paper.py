@@ -1,6 +1,6 @@
 """What a report says, in which order: a short paper as a flat sequence of blocks, which every format then writes.
 
-Tables, figures and drawings stand for themselves; a table without a title is neither numbered nor captioned.
+Tables, figures, drawings and matrices stand for themselves; a table without a title is neither numbered nor captioned.
 """
 
 import re
@@ -15,6 +15,7 @@ from residua_bridge.findings import (
     Drawing,
     Figure,
     Findings,
+    Matrix,
     Section,
     StepText,
     Table,
@@ -47,7 +48,8 @@ class Formula:
     latex: str
 
 
-Block = Heading | Paragraph | Formula | Table | Figure | Drawing
+Picture = Figure | Drawing | Matrix
+Block = Heading | Paragraph | Formula | Table | Picture
 
 _LEGEND = (
     "A verdict without a flag is explained by the causes beside it, and is the expected one where the study expects "
@@ -80,7 +82,7 @@ def numbers(blocks: Sequence[Block]) -> Iterator[str]:
     """What each block is called: Table 1, Figure 2, or nothing."""
     tables, figures = count(1), count(1)
     for block in blocks:
-        if isinstance(block, Figure | Drawing):
+        if isinstance(block, Picture):
             yield f"Figure {next(figures)}"
         else:
             yield f"Table {next(tables)}" if isinstance(block, Table) and block.title else ""
@@ -150,6 +152,7 @@ def _section(section: Section) -> Iterator[Block]:
     yield from section.drawings
     yield from section.tables
     yield from section.figures
+    yield from section.matrices
     if section.verdicts:
         yield from _verdicts(section.verdicts)
 

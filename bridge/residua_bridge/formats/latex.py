@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from residua_bridge.figures import file_stem
-from residua_bridge.findings import Drawing, Figure, Findings, Table, VerdictText
+from residua_bridge.findings import Drawing, Figure, Findings, Matrix, Table, VerdictText
 from residua_bridge.formats._characters import mathematics
 from residua_bridge.formats._mathematics import checked
-from residua_bridge.formats._paper import Block, Formula, Heading, Paragraph, paper, with_causes
+from residua_bridge.formats._paper import Block, Formula, Heading, Paragraph, Picture, paper, with_causes
 from residua_bridge.formats._tabular import is_long, longtable, prose, setting, tabulars
 from residua_bridge.formats._text import sentence
 
@@ -67,7 +67,7 @@ def _block(block: Block) -> str:
             return _formula(block.latex)
         case Table():
             return _long_table(block) if is_long(block) else _tables(block)
-        case Figure() | Drawing():
+        case Figure() | Drawing() | Matrix():
             return _figure(block)
 
 
@@ -95,11 +95,11 @@ def _table(table: Table, page: int, tabular: str) -> str:
     return f"\\begin{{table}}[H]\n\\centering\n{caption}\n{fitted}\n\\end{{table}}"
 
 
-def _figure(figure: Figure | Drawing) -> str:
+def _figure(figure: Picture) -> str:
     picture = rf"\fit{{\includegraphics{{figures/{file_stem(figure.name)}.pdf}}}}"
     return f"\\begin{{figure}}[H]\n\\centering\n{picture}\n{_caption(figure)}\n\\end{{figure}}"
 
 
-def _caption(block: Table | Figure | Drawing) -> str:
+def _caption(block: Table | Picture) -> str:
     words = " ".join(filter(None, (sentence(block.title), block.caption)))
     return rf"\caption{{{prose(words)}}}"

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 from residua_bridge.figures import file_stem
-from residua_bridge.findings import Cell, Drawing, Figure, Findings, Table, VerdictText
+from residua_bridge.findings import Cell, Drawing, Figure, Findings, Matrix, Table, VerdictText
 from residua_bridge.formats._mathematics import checked
-from residua_bridge.formats._paper import Block, Formula, Heading, Paragraph, numbers, paper, with_causes
+from residua_bridge.formats._paper import Block, Formula, Heading, Paragraph, Picture, numbers, paper, with_causes
 from residua_bridge.formats._text import Maths, Strong, check_rows, is_numeric, number, pieces, sentence
 
 FILE = "report.md"
@@ -68,11 +68,11 @@ def _block(block: Block, label: str) -> str:
             return f"```math\n{checked(block.latex)}\n```"
         case Table():
             return "\n\n".join(filter(None, (_caption(block, label), _table(block))))
-        case Figure() | Drawing():
+        case Figure() | Drawing() | Matrix():
             return f"![{_alternative(block.title)}](figures/{file_stem(block.name)}.svg)\n\n{_caption(block, label)}"
 
 
-def _caption(block: Table | Figure | Drawing, label: str) -> str:
+def _caption(block: Table | Picture, label: str) -> str:
     title = f"**{text(sentence(f'{label}: {block.title}'))}**" if label else ""
     return " ".join(filter(None, (title, text(block.caption))))
 
