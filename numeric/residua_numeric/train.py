@@ -51,7 +51,7 @@ def train(
     Raises ResiduaError (ShapeError where task and model do not fit, SnapshotError where `resume` does not).
     """
     optimiser, rate, batch, seed = settled(resume, optimiser=optimiser, rate=rate, batch=batch, seed=seed)
-    _check(model, task, steps, optimiser, rate, batch, threads)
+    check_training(model, task, steps, optimiser, rate, batch, threads)
     steps, batch, threads, seed = int(steps), int(batch), int(threads), seed_of(seed, "train")
     net = fitting(model, task, "train")
     if resume is not None:
@@ -71,26 +71,34 @@ def train(
     return Run(done, rate, seen, optimiser, seed, steps, task.name, found, last, stopped, seconds, begun)
 
 
-def _check(
-    model: nn.Module, task: Task, steps: object, optimiser: object, rate: object, batch: object, threads: object
+def check_training(
+    model: nn.Module,
+    task: Task,
+    steps: object,
+    optimiser: object,
+    rate: object,
+    batch: object,
+    threads: object,
+    where: str = "train",
 ) -> None:
-    torch_model(model, "train")
+    """Raises ResiduaError for what no training takes; `where` is who asks."""
+    torch_model(model, where)
     if not isinstance(task, Task):
-        raise TaskError(f"train: expected a Task, got {task!r}")
-    whole(steps, "steps", "train", least=0)
-    one_of(optimiser, OPTIMISERS, "optimiser", "train")
-    if not number(rate, "rate", "train") > 0:
-        raise DescriptionError(f"train: rate must be above 0, got {rate!r}")
+        raise TaskError(f"{where}: expected a Task, got {task!r}")
+    whole(steps, "steps", where, least=0)
+    one_of(optimiser, OPTIMISERS, "optimiser", where)
+    if not number(rate, "rate", where) > 0:
+        raise DescriptionError(f"{where}: rate must be above 0, got {rate!r}")
     largest = torch.finfo(DTYPES[dtype_name(model)]).max / 16  # Adam divides it by 1 - 0.9
-    if not number(rate, "rate", "train") <= largest:
+    if not number(rate, "rate", where) <= largest:
         raise DescriptionError(
-            f"train: rate must be at most {largest:.0e} for a {dtype_name(model)} model, got {rate!r}"
+            f"{where}: rate must be at most {largest:.0e} for a {dtype_name(model)} model, got {rate!r}"
         )
-    whole(batch, "batch", "train")
-    if whole(threads, "threads", "train") > MOST_THREADS:
-        raise DescriptionError(f"train: threads must be at most {MOST_THREADS}, got {threads!r}")
+    whole(batch, "batch", where)
+    if whole(threads, "threads", where) > MOST_THREADS:
+        raise DescriptionError(f"{where}: threads must be at most {MOST_THREADS}, got {threads!r}")
     if not any(p.requires_grad for p in model.parameters()):
-        raise DescriptionError("train: the model has no parameter that can be trained")
+        raise DescriptionError(f"{where}: the model has no parameter that can be trained")
 
 
 def _moments(snapshots: Collection[int], begun: int, steps: int) -> frozenset[int]:
