@@ -122,8 +122,8 @@ def _roots(weights: object, target: Tensor) -> Tensor:
     given = np.ones(len(target)) if weights is None else np.asarray(weights)
     if given.shape != (len(target),) or given.dtype.kind not in "fiu" or not (given > 0).all():
         raise ShapeError(f"{_HERE}: weights must be {len(target)} numbers above 0, got shape {given.shape}")
-    shares = torch.tensor(given.astype(np.float64)) / (given.sum() * target.shape[1])
-    return shares.sqrt()[:, None]
+    roots = np.sqrt(given / (given.sum() * target.shape[1]))
+    return torch.tensor(roots, dtype=torch.float64)[:, None]
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def test_a_residual_that_vanishes_is_a_minimum() -> None:
 
 def test_polish_goes_on_from_a_training() -> None:
     task = Task.data("sin", X, np.sin(X))
-    model = build(Network((Linear(1, 6), Activation("tanh"), Linear(6, 1))), 0, "float32")
+    model = build(Network((Linear(1, 2), Activation("tanh"), Linear(2, 1))), 0, "float32")
     train(model, task, 200, rate=0.02, batch=40)
     before = weights_of(model)
     fits = polish([model], task)
