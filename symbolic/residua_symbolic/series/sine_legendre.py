@@ -110,12 +110,12 @@ def _twice(w: sp.Expr) -> Proof:
 
 def _factorials() -> Proof:
     """The two terms of `curve` over 2^(k+1) (k+1)!, as the factors of P_k and of P'_(k−1) in Rodrigues' formula."""
-    below = sp.factorial(k - 1)
+    below, power = sp.factorial(k - 1), sp.Symbol("p")  # 2^k
 
     def holds(right: sp.Expr) -> bool:
-        over = 2 ** (k + 1) * (k + 1) * k * below
-        first = same(2 * (k + 1) * (2 * k + 1) / over, right.coeff(sp.legendre(k, t)) / (2**k * k * below))
-        return first and same(2 * (k + 1) * 2 * k / over, 1 / (2 ** (k - 1) * below))
+        over = 2 * power * (k + 1) * k * below
+        first = same(2 * (k + 1) * (2 * k + 1) / over * (power * k * below) * sp.legendre(k, t), right)
+        return first and same(2 * (k + 1) * 2 * k / over, 1 / (power / 2 * below))
 
     return Proof("the factors of both terms, as identities in (k−1)! and 2^k", holds)
 
@@ -142,7 +142,7 @@ def _ends() -> Proof:
             power = sp.Symbol("p")  # (±1)^(k−1)
             if not same(((2 * k + 1) * sign * (sign * power) - k * power) / (k + 1), power):
                 return False
-        return right == 0
+        return bool(right == 0)
 
     return Proof("induction by the three-term recurrence, for every k", holds)
 
@@ -222,7 +222,8 @@ def _completed() -> Proof:
 
     def holds(right: sp.Expr) -> bool:
         (total,) = right.atoms(sp.Sum)
-        return same(a(k) ** 2 / (2 * k + 1) - 2 * a(k) * s(k), -total.function) and _orthogonal()
+        terms = same(a(k) ** 2 / (2 * k + 1) - 2 * a(k) * s(k), -total.function)
+        return terms and same(right, sp.Rational(1, 2) - total) and _orthogonal()
 
     return Proof(f"each term as an identity; orthogonality for k, l ≤ {CHECKED}, integrals carried out", holds)
 
