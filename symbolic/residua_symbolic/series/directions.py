@@ -3,7 +3,7 @@
 Along v the coefficient of t^k is the homogeneous part p_k(v); with the last component of v at 1 it is a polynomial
 of degree k in the other d − 1, known from its values at the C(d + n − 1, n) points whose indices add up to at most n;
 Griewank, Utke, Walther 2000 (Math. Comp. 69, 1117–1130) use as many. Newton's divided differences along one axis after
-the other interpolate on such a set of points, whatever the nodes of the axes; de Boor, Ron 1992 (Math. Z. 210, 347–378).
+the other interpolate on such a set of points, whatever the nodes of the axes.
 """
 
 from dataclasses import dataclass
