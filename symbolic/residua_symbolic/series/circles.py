@@ -3,8 +3,9 @@
 Both from its values on curves alone, with every function inside it continued from the expansion point.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import flint
@@ -19,8 +20,9 @@ Run = Callable[[Any, Array], Array]
 Place = Callable[[Any, Any], tuple[Any, Any]]  # of the parameter's middle and half: value in the middle, all slopes
 
 MOST_PIECES = 4000
-SHORTEST = 2.0**-60  # of a piece, as a share of its curve
+SHORTEST = 2.0**-50  # of a piece, as a share of its curve
 LONGEST_OF_LOOP = 2.0**-5  # so that the integral over a small circle is known to about a tenth
+ASIDE = 0.25  # how far around, beside the distance: less than √3/2, so that the way stays in the disc
 MOMENTS = 3  # Laurent coefficients tried, those of orders −1, −2 and −3
 
 
@@ -77,11 +79,13 @@ class _Walk:
             end = min(begin + step, stop)
             middle, half = (flint.arb(begin) + end) / 2, (flint.arb(end) - begin) / 2
             self.pieces += 1
+            if self.pieces > MOST_PIECES:
+                raise NotCertifiedError("too many pieces: something")
             try:
                 value = self._piece(*place(middle, half), half)
             except TooWideError as error:
                 step = (end - begin) / 2
-                if step < SHORTEST or self.pieces > MOST_PIECES:
+                if step < SHORTEST:
                     raise NotCertifiedError(str(error)) from None
                 continue
             found.append((begin, end, value.whole))
@@ -143,30 +147,40 @@ def exclusion(run: Run, a: Any, radius: float, bits: int = BITS) -> Exclusion:
     return Exclusion(True, "")
 
 
-def is_singular(run: Run, a: Any, near: complex, radius: float, bits: int = BITS) -> bool:
-    """Whether the function, continued from a along the straight line, is certainly singular in |z − near| <= radius.
+def is_singular(
+    run: Run, a: Any, near: complex, radius: float, longest: float = LONGEST_OF_LOOP, bits: int = BITS
+) -> bool:
+    """Whether the function, continued from a, is certainly singular in |z − near| <= radius.
 
-    If it were analytic in a disc around a that holds this one, then a loop around it would bring it back to its value
+    Continued along the straight line, or, where something stands in its way, around it. If the function
+    were analytic in a disc around a that holds this one, then a loop around it would bring it back to its value
     (it does not, for branch points), and ∮ f(z) (z − near)^m dz would be 0 for every m (it is not, for poles).
+    `longest`: of the pieces of the loop, in half turns.
     """
     with precision(bits):
-        centre, r = flint.acb(near.real, near.imag), flint.arb(radius)
-        towards = centre - flint.acb(a)
-        towards /= flint.acb(abs(towards).mid())
-        try:
-            walk = _Walk(run, a)
-            begin = centre - r * towards
-            if walk.domain.many_valued:
-                walk.along(_segment(walk.a, begin))
-            else:
-                walk.jump(begin)
-            before = walk.value
-            loop = walk.along(_arc(centre, begin - centre), 2.0, LONGEST_OF_LOOP)
-        except (NotCertifiedError, TooWideError):
-            return False
-        if any(not p.overlaps(q) for p, q in zip(before.flat, walk.value.flat, strict=True)):
-            return True
-        return any(_moment_is_not_zero(loop, order) for order in range(MOMENTS))
+        start, centre, r = flint.acb(a), flint.acb(near.real, near.imag), flint.arb(radius)
+        towards = centre - start
+        begin = centre - r * towards / flint.acb(abs(towards).mid())
+        corner = start + towards * flint.acb(0.5, ASIDE)
+        return any(_is_singular(run, (start, *way, begin), centre, longest) for way in ((), (corner,)))
+
+
+def _is_singular(run: Run, way: Sequence[Any], centre: Any, longest: float) -> bool:
+    """As `is_singular`, along straight lines from point to point, the last on the loop."""
+    try:
+        walk = _Walk(run, way[0].real)
+        if walk.domain.many_valued:
+            for start, end in pairwise(way):
+                walk.along(_segment(start, end))
+        else:
+            walk.jump(way[-1])
+        before = walk.value
+        loop = walk.along(_arc(centre, way[-1] - centre), 2.0, longest)
+    except (NotCertifiedError, TooWideError):
+        return False
+    if any(not p.overlaps(q) for p, q in zip(before.flat, walk.value.flat, strict=True)):
+        return True
+    return any(_moment_is_not_zero(loop, order) for order in range(MOMENTS))
 
 
 def kink(run: Run, a: Any, reach: float, bits: int = BITS) -> tuple[float, float]:

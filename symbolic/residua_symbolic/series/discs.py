@@ -118,10 +118,10 @@ def estimate(run: Run, a: float, guess: float, shape: tuple[int, ...] = ()) -> f
     outcome = found.run(run, z.reshape(-1, *shape))
     values: NDArray[np.complex128] = np.broadcast_to(outcome.value, (SAMPLES, *outcome.value.shape[1:]))
     sizes = np.abs(np.fft.fft(values.reshape(SAMPLES, -1), axis=0))[: SAMPLES // 2].max(axis=1)
-    if not np.isfinite(sizes).all():
+    if not np.isfinite(sizes).all() or not sizes.any():
         return float("nan")
     powers = np.flatnonzero(sizes > FLOOR * sizes.max())
-    powers = powers[(powers > 0) & (powers >= powers.max() // 4)]
+    powers = powers[(powers > 0) & (powers >= powers[-1] // 4)]
     if len(powers) < 4:  # too few for a slope
         return float("nan")
     slope = np.polyfit(powers, np.log(sizes[powers]), 1)[0]

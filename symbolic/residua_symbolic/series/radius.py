@@ -1,25 +1,51 @@
 """The radius of convergence of a Taylor series, from the singularities of the function in the complex plane."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import flint
 import numpy as np
 import sympy as sp
 
-from residua_network import Network, ShapeError
-from residua_symbolic.domains.balls import BITS, precision
+from residua_network import Network, ResiduaError, ShapeError
+from residua_symbolic.domains.balls import BITS, BallDomain, precision
 from residua_symbolic.enclosure import Enclosure
-from residua_symbolic.expressions.evaluation import PointError
-from residua_symbolic.series.analytic import OfNetwork
-from residua_symbolic.series.circles import Run, kink, singular_functions
+from residua_symbolic.expressions.conversion import from_program, from_sympy, to_sympy
+from residua_symbolic.expressions.evaluation import PointError, evaluate, evaluate_nodes
+from residua_symbolic.expressions.given import Given
+from residua_symbolic.expressions.graph import Graph, Node, below, rebuilt, variables
+from residua_symbolic.series.analytic import OfGraph, OfNetwork
+from residua_symbolic.series.circles import LONGEST_OF_LOOP, Run, exclusion, is_singular, kink, singular_functions
 from residua_symbolic.series.complex_balls import TooWideError
-from residua_symbolic.series.discs import disc, estimate, shown
+from residua_symbolic.series.discs import CLOSE, Disc, disc, estimate, shown
+from residua_symbolic.series.exact_singularities import (
+    MOST_NODES,
+    Point,
+    distance_of,
+    first_distance,
+    points_within,
+    quotient,
+    removable,
+    singular_families,
+    x,
+    zeros_of,
+)
 from residua_symbolic.weights import Weights, checked_weights
 
 ENTIRE = "entire: nothing in it has a singularity"
 FARTHEST = 1e12  # how far kinks of functions without singularities are looked for
+LOOPS = (*((close, LONGEST_OF_LOOP) for close in CLOSE), (0.25, 2.0**-9))  # around points known exactly: radii, pieces
+FARTHER = 8.0
+WIDER = 1.5  # by how much a distance grows when all within it cancels
+MOST_REMOVED = 20
+PROBES = 20
+PIECES = {  # (slope, constant) of the line that it is for negative and for positive arguments
+    "relu": ((0, 0), (1, 0)),
+    "abs": ((-1, 0), (1, 0)),
+    "sign": ((0, -1), (0, 1)),
+    "step": ((0, 0), (0, 1)),
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +61,160 @@ class Radius:
     certified: bool
     words: str
     singularities: tuple[complex, ...]
+
+
+def expression_radius(function: Given, variable: str, at: sp.Expr) -> Radius:
+    """Of the series in (variable − at). Raises ResiduaError for further variables; PointError where there is none."""
+    (node,) = from_program(Graph(), function.program)
+    others = [name for name in variables([node]) if name != variable]
+    if others:
+        raise ResiduaError(f"radius: expected a function of {variable} alone, got {others[0]!r:.40}, too")
+    a = _ball(at)
+    smooth, kinks = _smooth(node, variable, a)
+    if kinks:  # SymPy knows that |x|² is x²
+        node = from_sympy(Graph(), function.sympy)
+        smooth, kinks = _smooth(node, variable, a)
+    run = OfGraph(node, variable)
+    found = _exact(smooth, variable, at, a) or _analytic_or_entire(OfGraph(smooth, variable), a)
+    if not found.certified:
+        found = _simplified(smooth, variable, at, a) or found
+    if not kinks:
+        return found
+    result = _before_kinks(run, a, found)
+    return result if result is found else _exact_kink(result, kinks, at)
+
+
+def _ball(at: sp.Expr) -> Any:
+    with precision():
+        (a,) = evaluate([from_sympy(Graph(), sp.sympify(at))], {}, BallDomain())
+    return flint.arb(a)
+
+
+def _smooth(node: Node, variable: str, a: Any) -> tuple[Node, list[Node]]:
+    """The analytic function that it is near a, and the arguments of what has a kink. Raises PointError on a kink."""
+    order = below([node])
+    with precision():
+        values = evaluate_nodes(order, {variable: a}, BallDomain())
+    kinks: list[Node] = []
+
+    def rule(old: Node, arguments: tuple[Node, ...]) -> Node:
+        graph = old.graph
+        if old.function == "mul" and graph.zero in arguments:
+            return graph.zero
+        if old.function not in PIECES:
+            return graph.apply(old.function, *arguments) if arguments else old
+        value = values[old.arguments[0].index]
+        if not (value > 0 or value < 0):
+            raise PointError(f"{old.function}({value}): the point lies on the kink: no Taylor series there", old)
+        if variables([arguments[0]]):
+            kinks.append(arguments[0])
+        slope, constant = PIECES[old.function][bool(value > 0)]
+        return graph.add(graph.mul(graph.number(slope), arguments[0]), graph.number(constant))
+
+    (smooth,) = rebuilt([node], rule)
+    return smooth, kinks
+
+
+def _analytic_or_entire(run: Run, a: Any) -> Radius:
+    return _analytic(run, a, ()) if _counted(run, a)[0] else Radius(sp.oo, True, ENTIRE, ())
+
+
+def _exact(node: Node, variable: str, at: sp.Expr, a: Any, form: sp.Expr | None = None) -> Radius | None:
+    """The distance of the nearest singularity, where all possible ones are known exactly, and it is certainly one.
+
+    `form`: the function as N/D, which shows that a point is none after all.
+    """
+    families = singular_families(node)
+    if families is None:
+        return None
+    run = OfGraph(node, variable)
+    _counted(run, a)  # the function exists at a
+    gone: list[Point] = []
+    distance = first_distance(families, at)
+    finitely_many = all(family.period == 0 for family in families)
+    middle = complex(sp.N(at))
+    while distance is not None:
+        near = points_within(families, at, float("inf") if finitely_many else WIDER * distance)
+        if near is None:
+            return None
+        for point in near:
+            size = abs(point.number - middle)
+            if point.number in (p.number for p in gone):
+                continue
+            gaps = [abs(point.number - p.number) for p in near]
+            gap = min((g for g in gaps if g > CLOSE[0] * size), default=size)
+            if any(is_singular(run, a, point.number, s * size, l) for s, l in LOOPS if s * size < gap / 2):
+                words = f"singular at {shown(point.number)}"
+                return Radius(distance_of(point, at), True, words, _floats(near))
+            if form is None or not _is_removable(form, point, at):
+                return None
+            gone.append(point)
+        if finitely_many:
+            break
+        distance *= WIDER
+        if len(gone) > MOST_REMOVED:
+            return None
+    words = ENTIRE if not gone else f"entire: what is singular at {shown(gone[0].number)} cancels"
+    return Radius(sp.oo, True, words, ())
+
+
+def _is_removable(form: sp.Expr, point: Point, at: sp.Expr) -> bool:
+    """N/D, where D has no singularities at all, and N none at the point, nor, if there are any, on the real way to it.
+
+    On that way logarithms and roots then stay on their real branches, which SymPy evaluates.
+    """
+    graph = Graph()
+    top, bottom = (singular_families(from_sympy(graph, part)) for part in sp.fraction(form))
+    if top is None or bottom != []:
+        return False
+    if top:
+        middle = complex(sp.N(at))
+        size = abs(point.number - middle)
+        near = points_within(top, at, (1 + CLOSE[1]) * size)
+        if near is None or abs(point.number.imag) > CLOSE[0] * size:
+            return False
+        if any(
+            abs(p.number.imag) < CLOSE[1] * size and _between(p.number.real, middle.real, point.number.real)
+            for p in near
+        ):
+            return False
+    return removable(form, point)
+
+
+def _between(z: float, a: float, b: float) -> bool:
+    """With a margin."""
+    margin = CLOSE[1] * abs(b - a)
+    return min(a, b) - margin <= z <= max(a, b) + margin
+
+
+def _floats(points: Sequence[Point]) -> tuple[complex, ...]:
+    return tuple(dict.fromkeys(complex(p.number.real, abs(p.number.imag)) for p in points))
+
+
+def _simplified(node: Node, variable: str, at: sp.Expr, a: Any) -> Radius | None:
+    """From the function as one quotient, in which singularities have cancelled; None where that decides nothing."""
+    if len(below([node])) > MOST_NODES:
+        return None
+    form = quotient(to_sympy(node, symbols={variable: x}))
+    try:
+        plain = from_sympy(Graph(), form)
+        found = _exact(plain, x.name, at, a, form) or _analytic_or_entire(OfGraph(plain, x.name), a)
+    except ResiduaError:
+        return None
+    return found if found.certified else None
+
+
+def _exact_kink(found: Radius, kinks: Sequence[Node], at: sp.Expr) -> Radius:
+    """The same with an exact value, where the kink is a point known exactly."""
+    families = [zeros_of(node) for node in kinks]
+    if not found.certified or any(part is None for part in families):
+        return found
+    upper = float(found.value.upper)
+    near = points_within([family for part in families for family in part or ()], at, upper)
+    real = [p for p in near or () if abs(p.number.imag) < CLOSE[0] * upper]
+    if near is None or not real:
+        return found
+    return Radius(distance_of(real[0], at), True, found.words, found.singularities)
 
 
 def network_radius(net: Network, weights: Weights, at: Any, along: Any = None) -> Radius:
@@ -84,6 +264,8 @@ def _analytic(run: Run, a: Any, shape: tuple[int, ...]) -> Radius:
     found = disc(run, a, shape)
     if found.upper < np.inf:
         return Radius(found.enclosure, True, f"{found.what} at {shown(found.nearest)}", found.candidates)
+    if not found.candidates:
+        found = _probed(run, a, found)
     guess = found.lower or abs(found.nearest - float(a.mid()))
     decay = estimate(run, float(a.mid()), guess, shape)
     value = max(decay, found.lower) if np.isfinite(decay) else guess
@@ -92,21 +274,47 @@ def _analytic(run: Run, a: Any, shape: tuple[int, ...]) -> Radius:
     return Radius(Enclosure(flint.arb(value), BITS), False, words, found.candidates)
 
 
+def _probed(run: Run, a: Any, found: Disc) -> Disc:
+    """The largest of the discs of radius …, 1/2, 1, 2, … in which nothing is singular, for want of candidates."""
+    lower = 0.0
+    for power in range(-PROBES, PROBES):
+        answer = exclusion(run, a, 2.0**power)
+        if not answer.holds:
+            break
+        lower = 2.0**power
+    return replace(found, lower=lower, nearest=complex(float(a.mid()) + lower))
+
+
 def _before_kinks(run: Run, a: Any, found: Radius) -> Radius:
     """As far as the series equals the function, at most."""
     bounded = found.value != sp.oo
     reach = _lower(found.value) if bounded else FARTHEST
-    lower, upper = kink(run, a, reach)
+    lower, upper = _kink(run, a, reach)
     if lower >= reach:
         words = f"{found.words}; no kink before that" if bounded else f"no kink within {FARTHEST:g}"
         return Radius(found.value, found.certified and bounded, words, found.singularities)
+    if upper == np.inf:
+        words = f"at least {lower:.6g}, proved: there is a kink, of which it is not certain that it matters"
+        return Radius(Enclosure(flint.arb(lower), BITS), False, words, found.singularities)
     on = f"up to {_lower(found.value):.6g}" if bounded else "everywhere"
     words = (
-        f"none across the kink at a distance of {lower:.6g}; the series itself converges {on}, to the function before"
+        f"none across the kink at a distance of {lower:.6g}; the series converges {on}, to what the function is before"
     )
     with precision():
-        value = Enclosure(flint.arb(lower).union(flint.arb(upper)) if upper < np.inf else flint.arb(lower), BITS)
-    return Radius(value, upper < np.inf, words, found.singularities)
+        value = Enclosure(flint.arb(lower).union(flint.arb(upper)), BITS)
+    return Radius(value, True, words, found.singularities)
+
+
+def _kink(run: Run, a: Any, reach: float) -> tuple[float, float]:
+    """As `kink`, near by first, where it is known best."""
+    near = min(1.0, reach)
+    while near < reach:
+        lower, upper = kink(run, a, near)
+        if lower < near:
+            return lower, upper
+        near *= FARTHER
+    lower, upper = kink(run, a, reach)
+    return kink(run, a, 2 * lower) if 0 < lower < reach / FARTHER else (lower, upper)
 
 
 def _lower(value: sp.Expr | Enclosure) -> float:

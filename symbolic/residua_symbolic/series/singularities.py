@@ -302,9 +302,12 @@ class _Search:
         if not len(z):
             return []
         every = np.arange(len(z))
+        step = np.full(len(z), np.inf + 0j)
         for _ in range(STEPS):
             with np.errstate(all="ignore"):
-                step = self._steps(z)[every, which]
+                before, step = step, self._steps(z)[every, which]
+                ratio = np.abs(step / before)
+                step = np.where((ratio > 0.4) & (ratio < 0.95), step / (1 - ratio), step)  # a multiple zero
                 bound = np.abs(z - self._a)
                 short = np.where(np.abs(step) > bound, step / np.abs(step) * bound, step)
                 z = np.where(np.isfinite(z + short), z + short, z)
