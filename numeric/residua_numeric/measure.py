@@ -14,6 +14,7 @@ from residua_network.checks import one_of
 from residua_numeric.arrays import rows
 from residua_numeric.capture import capture
 from residua_numeric.derivatives import forward, jacobian, norms, singular_values, to_float64
+from residua_numeric.line_coefficients import line_coefficients
 from residua_numeric.modules import DTYPES, dtype_name, input_width, modules_of, torch_model
 from residua_numeric.paths import path_gradients
 from residua_numeric.state import undisturbed
@@ -24,7 +25,8 @@ from residua_numeric.statistics import Coupling, asked, check_rows, couplings
 class Measurement:
     """`values`: float64 copies of what came out at `dtype`; `spread`: their standard error over seeds, where known.
 
-    `scope` says where it was measured: batch, inputs, outputs, torch, threads.
+    `scope` says where it was measured: batch, inputs, outputs, torch, threads. `error`: what the way of measuring may
+    have put into each value, where it is more than the rounding of the model's own arithmetic.
     """
 
     quantity: str
@@ -32,6 +34,7 @@ class Measurement:
     dtype: str
     spread: NDArray[np.float64] | None
     scope: Mapping[str, str | int]
+    error: NDArray[np.float64] | None = None
 
 
 class At(NamedTuple):
@@ -50,6 +53,8 @@ def measure(
     *,
     cotangent: object = None,
     statistics: str | Mapping[str, str] | None = None,
+    along: object = None,
+    order: object = None,
 ) -> Measurement:
     """`quantity` of `model` (an nn.Sequential) at x: (batch, inputs), cast to the model's dtype.
 
@@ -64,21 +69,30 @@ def measure(
     "moments": (layers, 2), mean and mean square of the entries of every top-level layer's output, over batch and
     features.
 
+    "taylor coefficients": (order + 1, batch, outputs), those of t^k in model(x + t·along), `along` an array like x or
+    {parameter name: array}, then in the parameters. By Cauchy's integral, in float64 whatever the model's dtype; the
+    result's `error` says what each may be off by.
+
     statistics: those that batch norms use, "batch", "running" or {layer name: one of them}; one that is not named uses
     what it would, for torch's own the batch in training mode. Layers named as "batch" count as coupled, others not.
     Else measured in eval mode; modes, buffers and gradients stay as they are. Results that are not finite are handed
     back. Raises ShapeError for x or a cotangent that does not fit, ResiduaError for statistics never computed.
     """
     torch_model(model, "measure")
-    one_of(quantity, QUANTITIES, "quantity", "measure")
+    one_of(quantity, (*QUANTITIES, TAYLOR), "quantity", "measure")
     if cotangent is not None and quantity not in PULLED_BACK:
         known = " and ".join(f'"{name}"' for name in PULLED_BACK)
         raise DescriptionError(f'measure: a cotangent goes with {known} only, not with "{quantity}"')
+    if {along is not None, order is not None} != {quantity == TAYLOR}:
+        raise DescriptionError(f'measure: `along` and `order` go with "{TAYLOR}", both of them, and with nothing else')
     words = asked(model, statistics, "measure")
     with torch.inference_mode(False), undisturbed(model, words):
         point = inputs_of(model, x, "measure")
         check_rows(model, len(point), "measure: x")
         y = _first_pass(model, point)
+        if quantity == TAYLOR:
+            found = line_coefficients(model, point, along, order, "measure")
+            return Measurement(quantity, found.values, "float64", None, _scope(point, y), found.errors)
         at = At(model, point, _cotangent(cotangent, y), couplings(model, words)[""])
         values = QUANTITIES[quantity](at)
     return Measurement(quantity, values, dtype_name(model), None, _scope(point, y))
@@ -156,4 +170,5 @@ QUANTITIES: dict[str, Callable[[At], NDArray[np.float64]]] = {
     "moments": _moments,
     "singular values": _singular_values,
 }
+TAYLOR = "taylor coefficients"  # of a direction and an order
 PULLED_BACK = ("gradient norms", "path gradients")  # the quantities that a cotangent goes with
