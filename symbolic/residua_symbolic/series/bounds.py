@@ -14,6 +14,7 @@ import flint
 Ball = Any
 UNBOUNDED = flint.arb(0, flint.arb.pos_inf())
 BETWEEN = flint.arb(0, 1)  # contains [−1, 1]
+EDGE = 2.0**-24  # radii have 30 bits: so far, relatively, a ball that should end at 0 may reach below it
 POLES = 4  # pairs of poles of tanh that are summed one by one; the others in one integral
 CRAMER = Fraction(10865, 10000)  # |H_n(x)| <= K 2^(n/2) √(n!) exp(x²/2); Abramowitz, Stegun 1964, 22.14.17
 
@@ -67,11 +68,13 @@ def _ends(function: Callable[[Ball], Ball], over: Ball) -> Ball:
 
 
 def _powers(over: Ball, exponent: Any) -> Ball:
-    """x^b for x in `over`, which may begin at 0 only if b > 0."""
-    low, b = over.lower(), flint.arb(exponent)
-    if not over.is_finite() or not (low > 0 or (low >= 0 and exponent > 0)):
+    """x^b for those x in `over` for which it exists; what is certain to begin at 0 or above may round to below."""
+    b = flint.arb(exponent)
+    if over > 0:
+        return _ends(lambda x: x**b, over)
+    if not over.is_finite() or not exponent > 0 or over.lower() < -over.upper() * EDGE:
         return UNBOUNDED
-    return _ends(lambda x: x**b if x > 0 else flint.arb(0), over)
+    return flint.arb(0).union(over.upper() ** b)
 
 
 def _square(over: Ball) -> Ball:

@@ -24,16 +24,20 @@ from residua_symbolic.series.bounds import whole_power
 Ball = Any
 Poly = Any
 SCALARS = (flint.arb, flint.fmpq, int)
+POSITIVE = frozenset(("exp", "cosh", "sigmoid", "softplus"))  # of these it is worth knowing what they are not below
 NOTHING = flint.arb_poly([])
 
 
 class Model:
-    """Taylor enclosure of a function: `low` (arb_poly, degree <= order), `rest` (arb), `over` (the ball T)."""
+    """Taylor enclosure of a function: `low` (arb_poly, degree <= order), `rest` (arb), `over` (the ball T).
 
-    __slots__ = ("_inverse", "_span", "low", "order", "over", "rest")
+    `least`: what the function is not below, if that is known: squares, and sums of them, are not negative.
+    """
 
-    def __init__(self, low: Poly, rest: Ball, order: int, over: Ball) -> None:
-        self.low, self.rest, self.order, self.over = low, rest, order, over
+    __slots__ = ("_inverse", "_span", "least", "low", "order", "over", "rest")
+
+    def __init__(self, low: Poly, rest: Ball, order: int, over: Ball, least: Ball = None) -> None:
+        self.low, self.rest, self.order, self.over, self.least = low, rest, order, over, least
         self._span: Ball = None
         self._inverse: Model | None = None
 
@@ -44,7 +48,10 @@ class Model:
     def span(self) -> Ball:
         """A ball with g(t) for all t in T."""
         if self._span is None:
-            self._span = _over(self.low, self.over) + self.rest * whole_power(self.over, self.order + 1)
+            span = _over(self.low, self.over) + self.rest * whole_power(self.over, self.order + 1)
+            if self.least is not None and self.least.is_finite() and span.is_finite() and not span >= self.least:
+                span = self.least + (span - self.least).nonnegative_part()
+            self._span = span
         return self._span
 
     @property
@@ -61,7 +68,9 @@ class Model:
         """The model of a lower order: what lies between goes into `rest`."""
         if order >= self.order:
             return self
-        return _folded(self.low, self.rest * whole_power(self.over, self.order - order), order, self.over)
+        result = _folded(self.low, self.rest * whole_power(self.over, self.order - order), order, self.over)
+        result.least = self.least
+        return result
 
     def beyond(self, power: int) -> "Model":
         """(g − Σ_{k<power} c_k t^k) / t^power, of order lower by `power`."""
@@ -76,14 +85,16 @@ class Model:
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, SCALARS):
+            least = None if self.least is None else (self.least + other).lower()
             if self.order < 0:
-                return Model(NOTHING, self.rest + other, self.order, self.over)
-            return Model(self.low + other, self.rest, self.order, self.over)
+                return Model(NOTHING, self.rest + other, self.order, self.over, least)
+            return Model(self.low + other, self.rest, self.order, self.over, least)
         if not isinstance(other, Model):
             return NotImplemented
         order = min(self.order, other.order)
         a, b = self.cut(order), other.cut(order)
-        return Model(a.low + b.low, a.rest + b.rest, order, self.over)
+        least = None if self.least is None or other.least is None else (self.least + other.least).lower()
+        return Model(a.low + b.low, a.rest + b.rest, order, self.over, least)
 
     __radd__ = __add__
 
@@ -95,14 +106,24 @@ class Model:
 
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, SCALARS):
-            return Model(self.low * other, self.rest * other, self.order, self.over)
+            least = None if self.least is None or not other >= 0 else (self.least * other).lower()
+            return Model(self.low * other, self.rest * other, self.order, self.over, least)
         if not isinstance(other, Model):
             return NotImplemented
+        if other is self:
+            return self.squared()
         order = min(self.order, other.order)
         a, b = self.cut(order), other.cut(order)
         return _folded(a.low * b.low, a.rest * b.span + _over(a.low, a.over) * b.rest, order, self.over)
 
     __rmul__ = __mul__
+
+    def squared(self) -> "Model":
+        """g², which is not negative."""
+        rest = self.rest * (self.span + _over(self.low, self.over))
+        result = _folded(self.low * self.low, rest, self.order, self.over)
+        result.least = flint.arb(0)
+        return result
 
     def __truediv__(self, other: Any) -> Any:
         if isinstance(other, SCALARS):
@@ -136,20 +157,25 @@ class Model:
             return power(self, exponent)
         if exponent < 0:
             return (self**-exponent).inverse()
-        result, base = Model(flint.arb_poly([1]), flint.arb(0), self.order, self.over), self
-        if self.order < 0:
-            result = self.bounded_by(flint.arb(1))
+        result, base = None, self
         while exponent:
             if exponent & 1:
-                result = result * base
+                result = base if result is None else result * base
             exponent >>= 1
-            base = base * base if exponent else base
-        return result
+            base = base.squared() if exponent else base
+        return self * 0 + 1 if result is None else result
 
 
 def line(at: Ball, slope: Ball, order: int, over: Ball) -> Model:
     """The model of at + slope t."""
     return _folded(flint.arb_poly([at, slope]), flint.arb(0), order, over)
+
+
+def constant(value: Ball, order: int, over: Ball) -> Model:
+    """The model of a number."""
+    if order < 0:
+        return Model(NOTHING, flint.arb(value), order, over)
+    return Model(flint.arb_poly([value]), flint.arb(0), order, over)
 
 
 def _folded(low: Poly, rest: Ball, order: int, over: Ball) -> Model:
@@ -217,13 +243,17 @@ def elementary(name: str, g: Model) -> Model:
     if g.order < 0:
         return g.bounded_by(bounds.values(name, g.rest))
     if g.is_constant:
-        return Model(flint.arb_poly([FUNCTIONS[name](g.low[0])]), flint.arb(0), g.order, g.over)
+        value = FUNCTIONS[name](g.low[0])
+        return constant(value, g.order, g.over) if value.is_finite() else g.bounded_by(bounds.UNBOUNDED)
 
     def coefficients(at: Ball, order: int) -> list[Ball]:
         series = FUNCTIONS[name](flint.arb_series([at, 1], order + 1))
         return [series[k] for k in range(order + 1)]
 
-    return composed(g, coefficients, lambda over, k: bounds.derivative(name, over, k))
+    result = composed(g, coefficients, lambda over, k: bounds.derivative(name, over, k))
+    if name in POSITIVE:
+        result.least = bounds.values(name, g.span).lower()
+    return result
 
 
 def power(g: Model, exponent: Any) -> Model:
@@ -254,17 +284,15 @@ def _binomial(at: Ball, exponent: Any, order: int) -> list[Ball]:
 
 def square_root(g: Model) -> Model:
     """√g: with q its power series up to t^m, √g − q = (g − q²)/(√g + q) has no term below t^(m+1)."""
-    if not g.span >= 0:
-        return g.bounded_by(bounds.UNBOUNDED)
     values = bounds.power_values(flint.fmpq(1, 2), g.span)
-    if g.order < 0 or not g.low[0] > 0:
+    if not values.is_finite() or g.order < 0 or not g.low[0] > 0:
         return g.bounded_by(values)
     q = _poly(_series(g.low, g.order).sqrt(), g.order)
     both = values + _over(q, g.over)
     if not both > 0:
         return g.bounded_by(values)
     defect = g.rest - _over((q * q).right_shift(g.order + 1), g.over)
-    return Model(q, defect / both, g.order, g.over)
+    return Model(q, defect / both, g.order, g.over, values.lower().max(flint.arb(0)))
 
 
 def relu(g: Model) -> Model:
@@ -310,8 +338,7 @@ def jump(g: Model, left: int) -> Model:
         return g if g.is_zero else g.bounded_by(bounds.UNBOUNDED)
     if not (span > 0 or span < 0):
         return g.bounded_by(sides)
-    side = flint.arb(1 if span > 0 else left)
-    return Model(flint.arb_poly([side]), flint.arb(0), g.order, g.over) if g.order >= 0 else g.bounded_by(side)
+    return constant(flint.arb(1 if span > 0 else left), g.order, g.over)
 
 
 MODEL_FUNCTIONS: dict[str, Callable[[Model], Model]] = {
@@ -370,8 +397,10 @@ class ModelDomain(Named):
 def _applied(name: str, g: Any) -> Any:
     """A function of a model or of a constant."""
     if not isinstance(g, Model):
-        constant = Model(flint.arb_poly([g]), flint.arb(0), 0, flint.arb(0))
-        return FUNCTIONS[name](flint.arb(g)) if name in ("pi", "e") else _applied(name, constant).low[0]
+        if name in ("pi", "e"):
+            return FUNCTIONS[name](flint.arb(g))
+        value = _applied(name, constant(g, 0, flint.arb(0)))
+        return value.low[0] if value.order >= 0 else value.rest
     return MODEL_FUNCTIONS[name](g) if name in MODEL_FUNCTIONS else elementary(name, g)
 
 
@@ -381,9 +410,7 @@ def _contracted(weight: Array, x: Array, order: int, over: Ball) -> Array:
     rows = x.reshape(-1, x.shape[-1])
     result = np.empty((len(rows), weight.shape[0]), dtype=object)
     for at, row in enumerate(rows):
-        cuts = [
-            g.cut(order) if isinstance(g, Model) else Model(flint.arb_poly([g]), flint.arb(0), order, over) for g in row
-        ]
+        cuts = [g.cut(order) if isinstance(g, Model) else constant(g, order, over) for g in row]
         entries = [[*(g.low[k] for k in range(order + 1)), g.rest] for g in cuts]
         product = matrix * flint.arb_mat(entries)
         for i, line_of in enumerate(product.tolist()):

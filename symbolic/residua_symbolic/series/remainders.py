@@ -34,6 +34,7 @@ Path = Callable[[Ball, Ball, int], Sequence[Model]]
 UNIT = flint.arb(0.5, 0.5)  # contains [0, 1]
 EXTRA = 8  # orders beyond n: what is left is relatively of the size (T/radius of convergence)^EXTRA
 SLACK = flint.arb(0.05)  # how far the bound may exceed what f − T_n reaches, relatively
+BOX_SLACK = flint.arb(0.2)  # the same of boxes, whose number grows with the power of their dimension
 PIECES = 64
 NETWORK_PIECES = 32
 BOXES = 64
@@ -109,7 +110,10 @@ class _Remainder:
             ]
         else:
             left = [self._left(k, model) for k, model in enumerate(models)]
-        spans = (_span(p, model.rest, model.order + 1, low, high) for p, model in zip(left, models, strict=True))
+        spans = (
+            _span(p, model.rest, model.order + 1, low, high) if model.span.is_finite() else _nowhere()
+            for p, model in zip(left, models, strict=True)
+        )
         return _Piece(lower, upper, tuple(spans))
 
     def _left(self, output: int, model: Model) -> Poly:
@@ -146,14 +150,16 @@ class _Remainder:
         ]
 
 
-def _worst(spans: Sequence[Sequence[_Span]], widths: Sequence[Ball], narrowest: Ball) -> int | None:
+def _worst(
+    spans: Sequence[Sequence[_Span]], widths: Sequence[Ball], narrowest: Ball, slack: Ball = SLACK
+) -> int | None:
     """The piece to cut next, by the spans of all outputs on it: the narrowest without bound, unless it is too narrow;
     else the one that exceeds what is reached the most."""
     endless = [k for k, piece in enumerate(spans) if not all(span.is_finite for span in piece)]
     if endless:
         k = min(endless, key=lambda k: widths[k])
         return k if widths[k] > narrowest else None
-    found, most = None, SLACK
+    found, most = None, slack
     for output in zip(*spans, strict=True):
         least, largest = _least(s.reached[0] for s in output), _largest(s.reached[1] for s in output)
         size = abs(least).max(abs(largest))
@@ -191,6 +197,8 @@ def _span(polynomial: Poly, rest: Ball, power: int, low: Ball, high: Ball) -> _S
     at = [polynomial(end.mid()) + rest * whole_power(end.mid(), power) for end in ends]
     noise = _largest(polynomial(end.mid()).rad() for end in (ends[0], ends[-1]))
     boxes = cells or at
+    if not all(ball.is_finite() for ball in (*cells, *at)):  # a comparison with what is not a number is no
+        return _nowhere()
     return _Span(
         _least(b.lower() for b in boxes),
         _largest(b.upper() for b in boxes),
@@ -297,9 +305,9 @@ def expression_box_remainder(
     with precision(MOST_BITS * bits):
         ends = [_ends(name, *(_number(values[name]) for values in (at, lower, upper))) for name in names]
 
-    def path(start: Sequence[Ball], direction: Sequence[Ball], to: int) -> list[Model]:
+    def path(start: Sequence[Ball], direction: Sequence[Ball], to: int, over: Ball) -> list[Model]:
         points = [_number(at[name]) + s for name, s in zip(names, start, strict=True)]
-        lines = [line(point, h, to, UNIT) for point, h in zip(points, direction, strict=True)]
+        lines = [line(point, h, to, over) for point, h in zip(points, direction, strict=True)]
         values = evaluate([node], dict(zip(names, lines, strict=True)), ModelDomain())
         return [_as_model(value, lines[0]) for value in values]
 
@@ -360,9 +368,9 @@ def network_box_remainder(
     ]
     parameters = {name: _constants(value) for name, value in weights.items()}
 
-    def path(start: Sequence[Ball], direction: Sequence[Ball], to: int) -> list[Model]:
+    def path(start: Sequence[Ball], direction: Sequence[Ball], to: int, over: Ball) -> list[Model]:
         x = np.empty((1, net.inputs), dtype=object)
-        x[0] = [line(float(a) + s, h, to, UNIT) for a, s, h in zip(at, start, direction, strict=True)]
+        x[0] = [line(float(a) + s, h, to, over) for a, s, h in zip(at, start, direction, strict=True)]
         return [_as_model(value, x[0, 0]) for value in _outputs(net.layers, "", x, parameters).flat]
 
     return _shaped(_certified_box(path, order, ends, bits), (net.outputs,))
@@ -399,8 +407,8 @@ class _Box:
     spans: tuple[_Span, ...]
 
 
-BoxPath = Callable[[Sequence[Ball], Sequence[Ball], int], Sequence[Model]]
-"""The models of t -> f(at + start + t direction) on [0, 1], from start and direction, and the order."""
+BoxPath = Callable[[Sequence[Ball], Sequence[Ball], int, Ball], Sequence[Model]]
+"""The models of t -> f(at + start + t direction), from start and direction, the order and the ball T."""
 
 
 def _certified_box(path: BoxPath, order: int, ends: Sequence[tuple[Ball, Ball]], bits: int) -> list[Ball]:
@@ -409,7 +417,7 @@ def _certified_box(path: BoxPath, order: int, ends: Sequence[tuple[Ball, Ball]],
         boxes = [_boxed(path, order, tuple(a.union(b) for a, b in ends))]
         narrowest = _widest(boxes[0]) * NARROWEST
         while len(boxes) < BOXES:
-            worst = _worst([box.spans for box in boxes], [_widest(box) for box in boxes], narrowest)
+            worst = _worst([box.spans for box in boxes], [_widest(box) for box in boxes], narrowest, BOX_SLACK)
             if worst is None:
                 break
             boxes += [_boxed(path, order, half) for half in _halves(boxes.pop(worst).sides)]
@@ -421,20 +429,22 @@ def _boxed(path: BoxPath, order: int, sides: tuple[Ball, ...]) -> _Box:
     value at the corner that is farthest from the point."""
     zero = [flint.arb(0)] * len(sides)
     corner = [side.upper() if side.mid() >= 0 else side.lower() for side in sides]
-    rays, there = path(zero, sides, order + EXTRA), path(zero, corner, order + EXTRA)
+    rays, there = path(zero, sides, order + EXTRA, UNIT), path(zero, corner, order + EXTRA, UNIT)
+    known = rays if all(ray.order >= order for ray in rays) else path(zero, sides, order + EXTRA, flint.arb(0))
     middle = [side.mid() for side in sides]
-    around = path(middle, [side - m for side, m in zip(sides, middle, strict=True)], EXTRA)
+    around = path(middle, [side - m for side, m in zip(sides, middle, strict=True)], EXTRA, UNIT)
     spans = []
-    for ray, point, near in zip(rays, there, around, strict=True):
-        taylor = ray.low.truncate(order + 1)(flint.arb(1)) if ray.order >= order else UNBOUNDED
+    for ray, point, near, series in zip(rays, there, around, known, strict=True):
+        taylor = series.low.truncate(order + 1)(flint.arb(1)) if series.order >= order else UNBOUNDED
         value, reached = _narrower(_end(ray, order), near.span - taylor), _end(point, order)
+        reached = reached if reached.is_finite() else value
         spans.append(_Span(value.lower(), value.upper(), (reached.upper(), reached.lower()), flint.arb(0)))
     return _Box(sides, tuple(spans))
 
 
 def _end(model: Model, order: int) -> Ball:
     """f − T_n at t = 1."""
-    if model.order < order:
+    if model.order < order or not model.span.is_finite():
         return UNBOUNDED
     return model.low.right_shift(order + 1)(flint.arb(1)) + model.rest
 
