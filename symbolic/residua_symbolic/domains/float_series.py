@@ -62,10 +62,10 @@ class FloatSeries:
         return self._with(-self.terms)
 
     def __sub__(self, other: Operand) -> "FloatSeries":
-        return self + (-other)
+        return self.__add__(-other)
 
     def __rsub__(self, other: Operand) -> "FloatSeries":
-        return -self + other
+        return (-self).__add__(other)
 
     def __mul__(self, other: Operand) -> "FloatSeries":
         if isinstance(other, FloatSeries):
@@ -77,10 +77,10 @@ class FloatSeries:
     def __truediv__(self, other: Operand) -> "FloatSeries":
         if not isinstance(other, FloatSeries):
             return self._with(self.terms / np.asarray(other, dtype=np.float64)[..., None])
-        return self * other.inverse()
+        return self.__mul__(other.inverse())
 
     def __rtruediv__(self, other: Operand) -> "FloatSeries":
-        return self.inverse() * other
+        return self.inverse().__mul__(other)
 
     def inverse(self) -> "FloatSeries":
         """1/z. Raises SingularError where z begins with 0."""

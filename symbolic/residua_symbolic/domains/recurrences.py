@@ -113,7 +113,7 @@ def _recurrence(u: Array | None, v: Array | None, first: Array) -> Array:
     found = np.empty((length, entries), dtype=given.dtype)
     found[0] = np.ravel(first)
     for k in range(1, length):
-        weights = np.zeros(())
+        weights: Array = np.zeros(())
         if u is not None:
             weights = u[1 : k + 1] / k
         if v is not None:
@@ -128,7 +128,7 @@ def _solved(u: Array | None, v: Array | None, first: Array) -> Array:
     assert given is not None
     shape, length = given.shape, given.shape[-1]
     inverses, inside = _inside(length)
-    band = np.zeros(())
+    band: Array = np.zeros(())
     if u is not None:
         band = u.reshape(-1, 1, length) * inverses
     if v is not None:

@@ -76,7 +76,7 @@ def _moves(values: Array) -> bool:
 def _coefficients(value: Any, powers: int) -> list[Any]:
     if not isinstance(value, flint.arb_series):
         return [value] + [flint.arb(0)] * (powers - 1)
-    found = value.coeffs()[:powers]
+    found: list[Any] = value.coeffs()[:powers]
     return found + [flint.arb(0)] * (powers - len(found))
 
 

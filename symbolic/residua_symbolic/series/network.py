@@ -130,10 +130,10 @@ class NetworkSeries:
             _check_contains(low, self.at, high, "at")
             found = remainders.network_box_remainder(*given, self.order, low, high, bits=bits)
             return Enclosure(found, bits)
-        ends = [_number(end, name) for end, name in ((lower, "lower"), (upper, "upper"))]
-        _check_contains(np.array(ends[:1]), np.zeros(1), np.array(ends[1:]), "t = 0")
-        self._warn_beyond_radius(max(-ends[0], ends[1]))
-        return Enclosure(remainders.network_remainder(*given, self.along, self.order, *ends, bits=bits), bits)
+        left, right = _number(lower, "lower"), _number(upper, "upper")
+        _check_contains(np.array([left]), np.zeros(1), np.array([right]), "t = 0")
+        self._warn_beyond_radius(max(-left, right))
+        return Enclosure(remainders.network_remainder(*given, self.along, self.order, left, right, bits=bits), bits)
 
     @cached_property
     def convergence(self) -> Any:

@@ -12,6 +12,13 @@ from residua_symbolic.domains import balls, float_series, recurrences
 from residua_symbolic.domains.float_series import FloatSeries, FloatSeriesDomain, SingularError
 
 LENGTH = 14
+OPERATIONS: tuple[Callable[[Any, Any], Any], ...] = (
+    lambda p, q: p * q,
+    lambda p, q: q * p,
+    lambda p, q: p + q,
+    lambda p, q: q - p,
+    lambda p, q: p / q,
+)
 NAMES = [*float_series.PRODUCTS, *float_series.KINKED, *float_series.SMOOTH, "sqrt"]
 
 
@@ -58,13 +65,7 @@ def test_short_series_are_zero_beyond(held: int) -> None:
     long, short = sample(), sample(held)
     a, b = FloatSeries(long, LENGTH), FloatSeries(short, LENGTH)
     padded = FloatSeries(b.full, LENGTH)
-    for operation in (
-        lambda p, q: p * q,
-        lambda p, q: q * p,
-        lambda p, q: p + q,
-        lambda p, q: q - p,
-        lambda p, q: p / q,
-    ):
+    for operation in OPERATIONS:
         found, expected = operation(a, b).full, operation(a, padded).full
         assert np.allclose(found, expected, rtol=ROUNDINGS, atol=ROUNDINGS)
 

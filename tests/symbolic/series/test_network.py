@@ -219,7 +219,7 @@ def test_relu_away_from_its_kink_and_at_it() -> None:
 )
 def test_bad_input_has_one_line(change: dict[str, Any], words: str) -> None:
     net = Network((Linear(2, 3), Activation("tanh")))
-    given = {"net": net, "order": 3, "weights": weights_of(net), "at": np.zeros(2), "along": np.ones(2)} | change
+    given: dict[str, Any] = {"net": net, "order": 3, "weights": weights_of(net), "at": np.zeros(2), "along": np.ones(2)} | change
     with pytest.raises(ResiduaError, match=words) as caught:
         network_series(**given)
     assert "\n" not in str(caught.value)
