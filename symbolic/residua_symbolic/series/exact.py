@@ -17,7 +17,7 @@ from residua_symbolic.expressions.conversion import from_program
 from residua_symbolic.expressions.evaluation import PointError, evaluate
 from residua_symbolic.expressions.given import Given
 from residua_symbolic.expressions.graph import NUMBER, Graph, Node, rebuilt
-from residua_symbolic.series.exact_constants import Constants, RefusedError, UndecidedError, exact, number
+from residua_symbolic.series.exact_constants import Constants, RefusedError, TooLongError, UndecidedError, exact, number
 from residua_symbolic.series.exact_functions import ExactDomain
 from residua_symbolic.series.exact_series import Constant, Series, TermsError
 
@@ -29,7 +29,7 @@ def coefficients(function: Given, variable: str, at: sp.Expr, order: int) -> tup
     """c_0, …, c_order with f(x) = Σ_k c_k (x − at)^k: rational numbers, or exact constants of SymPy.
 
     Raises PointError with the reason where there is no Taylor series: kinks, poles, branch points, values that are not
-    real, constants of which it cannot be told whether they are zero.
+    real, constants of which it cannot be told whether they are zero, exact coefficients of thousands of terms.
     """
     others = [name for name in function.variables if name != variable]
     if others:
@@ -107,6 +107,10 @@ def _run(node: Node, at: Mapping[str, sp.Expr], constants: Constants, terms: int
         return regular
     except UndecidedError as error:
         raise PointError(f"{error}: nothing is said about a Taylor series at {where}") from error
+    except TooLongError as error:
+        raise PointError(
+            f"{error} at {where}: take a lower order, or a point with fewer irrational constants"
+        ) from error
     except RefusedError as error:
         raise _refused(str(error), where) from error
 

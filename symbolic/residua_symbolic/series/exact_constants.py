@@ -22,6 +22,8 @@ ORDER = "lex"  # the newest generator first, so that its highest power leads eve
 PRECISIONS = (128, 512, 2048)  # bits that Arb gets to tell a constant from zero
 FACTORED_TO = 1000  # the prime factors of a radicand that are looked for
 SPLIT = 4  # exponents with more terms are not split into a product of exponentials
+ASKED = 12  # SymPy is not asked about functions of constants with more terms: it would take seconds to no avail
+LARGEST = 5000  # terms of a constant: SymPy takes a second to hold as many
 
 
 class RefusedError(Exception):
@@ -30,6 +32,10 @@ class RefusedError(Exception):
 
 class UndecidedError(RefusedError):
     """A constant of which it is not known whether it is zero."""
+
+
+class TooLongError(RefusedError):
+    """A constant that is a sum of too many terms to be of use."""
 
 
 class Constants:
@@ -43,6 +49,7 @@ class Constants:
         self._squares: dict[str, Polynomial] = {}  # name: the square, of cos and cosh
         self._known: dict[sp.Expr, Polynomial] = {}
         self._exponentials: dict[sp.Expr, tuple[int, sp.Expr]] = {}
+        self._powers: dict[tuple[sp.Expr, int], sp.Expr] = {}
         self._balls: dict[tuple[sp.Expr, int], Any] = {}
         self._context = flint.fmpq_mpoly_ctx.get(self._free, ORDER)
 
@@ -69,6 +76,8 @@ class Constants:
             before = p
             for relation in self._relations:
                 p = divmod(p, relation)[1]
+        if self._values and len(p) > LARGEST and max(map(len, self.by_displacement(p).values())) > LARGEST:
+            raise TooLongError(f"an exact coefficient has more than {LARGEST} terms")
         return p
 
     def product(self, a: Polynomial, b: Polynomial) -> Polynomial:
@@ -85,7 +94,7 @@ class Constants:
 
     def _generator(self, value: sp.Expr, relation: Callable[[Polynomial], Polynomial] | None = None) -> Polynomial:
         """A new one, which `relation` makes a polynomial that is zero."""
-        if value.is_finite is False or value.is_real is False or value.has(sp.I, sp.nan, sp.zoo, sp.oo):
+        if value.has(sp.I, sp.nan, sp.zoo, sp.oo):
             raise RefusedError(f"{value}, which is not a real number,")
         self._values.insert(0, value)
         names = [*(f"g{len(self._values) - k}" for k in range(len(self._values))), *self._free]
@@ -118,7 +127,7 @@ class Constants:
             return self._rational_power(e.base, int(e.exp.p), int(e.exp.q))
         if isinstance(e, sp.cos | sp.cosh):
             sign, other = (-1, sp.sin) if isinstance(e, sp.cos) else (1, sp.sinh)
-            s = self.value(other(e.args[0]))
+            s = self.value(other(e.args[0], evaluate=False))
             square = 1 + sign * self.product(s, s)
             made = self._generator(e, lambda c: c * c - self.lifted(square))
             self._squares[str(made)] = square
@@ -156,7 +165,7 @@ class Constants:
     def exponential(self, p: Polynomial) -> Polynomial:
         """e^p: a product over the terms of p, that of each a power of one generator."""
         if len(p) > SPLIT:
-            return self.atom(sp.exp(self.sympy(p)))
+            return self.atom(sp.exp(self.sympy(p), evaluate=False))
         result = self.rational(1)
         terms = [(self._monomial(monomial), number(q)) for monomial, q in self.lifted(p).terms()]
         for monomial, q in terms:  # which may make generators, and with them another context
@@ -187,7 +196,9 @@ class Constants:
             return self.exponential(p)
         function = FUNCTIONS.get(name, sp.sqrt)
         argument = self.sympy(p)
-        return self.value(function.definition(argument) if hasattr(function, "definition") else function(argument))
+        if hasattr(function, "definition"):
+            return self.value(function.definition(argument))
+        return self.value(function(argument) if len(p) <= ASKED else function(argument, evaluate=False))
 
     def reciprocal(self, p: Polynomial) -> Polynomial:
         """1/p of a constant that is not zero: rational denominators where these are roots, else a generator."""
@@ -293,7 +304,13 @@ class Constants:
         return {exponents: self._context.from_dict(terms) for exponents, terms in found.items()}
 
     def _monomial(self, exponents: Sequence[int]) -> sp.Expr:
-        return sp.Mul(*(v ** int(k) for v, k in zip(self._values, exponents, strict=False) if k))
+        return sp.Mul(*(self._power(v, int(k)) for v, k in zip(self._values, exponents, strict=False) if k))
+
+    def _power(self, value: sp.Expr, exponent: int) -> sp.Expr:
+        """Kept, because SymPy asks for the signs of bases."""
+        if (value, exponent) not in self._powers:
+            self._powers[value, exponent] = value**exponent
+        return self._powers[value, exponent]
 
     def sympy(self, p: Polynomial) -> sp.Expr:
         """The constant in SymPy."""

@@ -170,6 +170,13 @@ def test_a_constant_that_may_be_zero_is_refused() -> None:
                 coefficients(given(e), "x", sp.Integer(0), 2)
 
 
+def test_coefficients_of_thousands_of_terms_are_refused_in_time() -> None:
+    e = sp.tanh(X / (8 * (X**2 + 2) * ((X**3 + sp.exp(X) + sp.sinh(X)) ** 2 + 2)))
+    assert len(coefficients(given(e), "x", sp.sqrt(2), 1)) == 2
+    with pytest.raises(PointError, match=r"more than 5000 terms at x = sqrt.2.: take a lower order"):
+        coefficients(given(e), "x", sp.sqrt(2), 12)
+
+
 def test_points_and_names_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ResiduaError, match="expected a function of x alone"):
         coefficients(given("x*y"), "x", sp.Integer(0), 2)
