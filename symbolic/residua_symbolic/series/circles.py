@@ -54,6 +54,14 @@ class _Walk:
         self.domain.leave()
         self._at(z)
 
+    def to(self, way: Sequence[Any]) -> None:
+        """Along straight lines from point to point; where no function has several values, at once to the last."""
+        if not self.domain.many_valued:
+            self.jump(way[-1])
+            return
+        for start, end in pairwise(way):
+            self.along(_segment(start, end))
+
     def _at(self, z: Any) -> None:
         self.value = self._piece(z, flint.acb(0), flint.arb(0)).middle
 
@@ -133,10 +141,7 @@ def exclusion(run: Run, a: Any, radius: float, bits: int = BITS) -> Exclusion:
         try:
             walk = _Walk(run, a)
             r = flint.arb(radius)
-            if walk.domain.many_valued:
-                walk.along(_segment(walk.a, walk.a + r))
-            else:
-                walk.jump(walk.a + r)
+            walk.to((walk.a, walk.a + r))
             walk.domain.restart()
             walk.along(_arc(walk.a, r), 1.0 if walk.domain.symmetric else 2.0)
         except (NotCertifiedError, TooWideError) as error:
@@ -162,20 +167,21 @@ def is_singular(
         towards = centre - start
         begin = centre - r * towards / flint.acb(abs(towards).mid())
         corner = start + towards * flint.acb(0.5, ASIDE)
-        return any(_is_singular(run, (start, *way, begin), centre, longest) for way in ((), (corner,)))
+        for way in ((start, begin), (start, corner, begin)):
+            walk = _Walk(run, flint.arb(a))
+            try:
+                walk.to(way)
+            except (NotCertifiedError, TooWideError):
+                continue
+            return _loop_is_singular(walk, begin, centre, longest)
+    return False
 
 
-def _is_singular(run: Run, way: Sequence[Any], centre: Any, longest: float) -> bool:
-    """As `is_singular`, along straight lines from point to point, the last on the loop."""
+def _loop_is_singular(walk: _Walk, begin: Any, centre: Any, longest: float) -> bool:
+    """As `is_singular`, from where the walk has come to."""
+    before = walk.value
     try:
-        walk = _Walk(run, way[0].real)
-        if walk.domain.many_valued:
-            for start, end in pairwise(way):
-                walk.along(_segment(start, end))
-        else:
-            walk.jump(way[-1])
-        before = walk.value
-        loop = walk.along(_arc(centre, way[-1] - centre), 2.0, longest)
+        loop = walk.along(_arc(centre, begin - centre), 2.0, longest)
     except (NotCertifiedError, TooWideError):
         return False
     if any(not p.overlaps(q) for p, q in zip(before.flat, walk.value.flat, strict=True)):

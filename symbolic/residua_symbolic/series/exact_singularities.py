@@ -5,7 +5,7 @@ roots and other powers off those of their arguments (their cuts do not count, th
 the sigmoid, softplus and arctan off the points where they are infinite themselves.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,10 @@ MOST_NODES = 60  # of an argument that is solved for: beyond that SymPy takes to
 MOST_TERMS = 60  # of a family within the distance looked at
 HIGHEST_DEGREE = 6  # of a factor that is irreducible over the rationals
 MOST_DERIVATIVES = 30
+
+
+class UnsolvedError(Exception):
+    """An equation without closed solutions, as far as is known here."""
 
 
 @dataclass(frozen=True)
@@ -57,38 +61,38 @@ def _polished(p: sp.Poly, z: complex) -> complex:
     return z
 
 
-def singular_families(output: Node) -> list[Family] | None:
-    """Solutions of all conditions of a graph in one variable: complete, or None where one has no closed solution."""
+def singular_families(output: Node) -> list[Family]:
+    """The solutions of all conditions of a graph in one variable, none missing. Raises UnsolvedError."""
     found: list[Family] = []
     for node in below([output]):
-        solve = CONDITIONS.get(node.function)
-        if solve is None:
-            continue
-        part = solve(node)
-        if part is None:
-            return None
-        found += part
+        if node.function in CONDITIONS:
+            found += CONDITIONS[node.function](node)
     return list(dict.fromkeys(found))
 
 
-def zeros_of(node: Node) -> list[Family] | None:
-    """Where a node in one variable is zero: complete, or None."""
-    names = variables([node])
+def zeros_of(node: Node) -> list[Family]:
+    """Where a node in one variable is zero. Raises UnsolvedError."""
+    return zeros(_in_x(node))
+
+
+def _in_x(node: Node) -> sp.Expr:
     if len(below([node])) > MOST_NODES:
-        return None
-    return zeros(to_sympy(node, symbols=dict.fromkeys(names, x)))
+        raise UnsolvedError
+    return to_sympy(node, symbols=dict.fromkeys(variables([node]), x))
 
 
-def zeros(e: sp.Expr) -> list[Family] | None:
+def zeros(e: sp.Expr) -> list[Family]:
     """The zeros of an expression in x. Some of them may be no zeros after all, but none is missing."""
     if not e.has(x):
-        return None if sp.N(e, DIGITS) == 0 else []
+        if abs(sp.N(e, DIGITS)) < SAME:
+            raise UnsolvedError
+        return []
     if e.is_Mul:
-        return _joined(zeros(factor) for factor in e.args if factor.has(x))
+        return [family for factor in e.args if factor.has(x) for family in zeros(factor)]
     if isinstance(e, sp.exp) or (e.is_Pow and not e.base.has(x)):
         return []
-    if e.is_Pow and e.exp.is_number:
-        return zeros(e.base) if e.exp.is_positive else [] if e.exp.is_negative else None
+    if e.is_Pow and e.exp.is_real:
+        return zeros(e.base) if e.exp.is_positive else []
     if e.is_polynomial(x):
         return [Family(e, sp.Integer(0))]
     top, bottom = sp.fraction(sp.together(_in_exponentials(e)))
@@ -99,15 +103,6 @@ def zeros(e: sp.Expr) -> list[Family] | None:
     return _of_generator(sp.expand(top))
 
 
-def _joined(parts: Iterable[list[Family] | None]) -> list[Family] | None:
-    found: list[Family] = []
-    for part in parts:
-        if part is None:
-            return None
-        found += part
-    return found
-
-
 def _in_exponentials(e: sp.Expr) -> sp.Expr:
     """Hyperbolic functions and the sigmoid by exp, so that a sum of them has one generator."""
     written = e.replace(lambda p: isinstance(p, Elementary), lambda p: p.definition(p.args[0]))
@@ -116,48 +111,49 @@ def _in_exponentials(e: sp.Expr) -> sp.Expr:
     return sp.expand(written, power_base=False, log=False)
 
 
-def _of_generator(e: sp.Expr) -> list[Family] | None:
+def _of_generator(e: sp.Expr) -> list[Family]:
     """The zeros of a polynomial in g(P(x)), of one g and one polynomial P; multiples of P for exp."""
     atoms = sorted((a for a in e.atoms(sp.Function, sp.exp) if a.has(x)), key=sp.default_sort_key)
     if not atoms or not all(a.args[0].is_polynomial(x) for a in atoms) or len({a.func for a in atoms}) > 1:
-        return None
+        raise UnsolvedError
     G = sp.Dummy("G")
     inner, e = (atoms[0].args[0], e.xreplace({atoms[0]: G})) if len(atoms) == 1 else _common(atoms, e, G)
-    if inner is None or e.has(x) or atoms[0].func not in INVERSES:
-        return None
-    top = sp.fraction(sp.together(e))[0]
-    values = _roots(top, G)
-    if values is None:
-        return None
-    return _joined(INVERSES[atoms[0].func](inner, value) for value in values)
+    if e.has(x) or atoms[0].func not in INVERSES:
+        raise UnsolvedError
+    values = _roots(sp.fraction(sp.together(e))[0], G)
+    return [family for value in values for family in INVERSES[atoms[0].func](inner, value)]
 
 
-def _common(atoms: Sequence[sp.Expr], e: sp.Expr, G: sp.Dummy) -> tuple[sp.Expr | None, sp.Expr]:
+def _common(atoms: Sequence[sp.Expr], e: sp.Expr, G: sp.Dummy) -> tuple[sp.Expr, sp.Expr]:
     """exp of multiples of one polynomial as powers of G."""
     first = atoms[0].args[0]
     ratios = [sp.cancel(a.args[0] / first) for a in atoms]
     if atoms[0].func != sp.exp or not all(ratio.is_Rational for ratio in ratios):
-        return None, e
+        raise UnsolvedError
     scale = sp.ilcm(*(ratio.q for ratio in ratios))
     return first / scale, e.xreplace({a: G ** (ratio * scale) for a, ratio in zip(atoms, ratios, strict=True)})
 
 
-def _roots(e: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr] | None:
-    """All roots of a polynomial, each once; None where they have no closed form."""
+def _roots(e: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr]:
+    """All roots of a polynomial, each once. Raises UnsolvedError where they have no closed form that is of use."""
     try:
         p = sp.Poly(e, symbol)
     except sp.PolynomialError:
-        return None
+        raise UnsolvedError from None
     if p.is_zero:
-        return None
+        raise UnsolvedError
+    if p.degree() == 0:
+        return []
     if p.domain.is_ZZ or p.domain.is_QQ:
         if any(factor.degree() > HIGHEST_DEGREE for factor, _ in p.factor_list()[1]):
-            return None
-        return list(dict.fromkeys(p.all_roots())) if p.degree() > 0 else []
-    if p.degree() > 2 and len(p.terms()) > 2:  # Cardano's formulas are of no use to anyone
-        return None
+            raise UnsolvedError
+        return list(dict.fromkeys(p.all_roots()))
+    if p.degree() > 2 and len(p.terms()) > 2:  # nobody wants Cardano's formulas
+        raise UnsolvedError
     found = sp.roots(p)
-    return list(found) if sum(found.values()) == p.degree() else None
+    if sum(found.values()) != p.degree():
+        raise UnsolvedError
+    return list(found)
 
 
 I = sp.I
@@ -184,38 +180,37 @@ INVERSES: dict[sp.FunctionClass, Callable[[sp.Expr, sp.Expr], list[Family]]] = {
 }
 
 
-def _first(node: Node) -> list[Family] | None:
+def _first(node: Node) -> list[Family]:
     return zeros_of(node.arguments[0])
 
 
-def _power(node: Node) -> list[Family] | None:
+def _power(node: Node) -> list[Family]:
     exponent = node.arguments[1]
     if exponent.function == NUMBER and exponent.value.denominator == 1 and exponent.value >= 0:
         return []
     return zeros_of(node.arguments[0]) if variables([node.arguments[0]]) else []
 
 
-def _poles(value: sp.Expr, period: sp.Expr) -> Callable[[Node], list[Family] | None]:
+def _poles(value: sp.Expr, period: sp.Expr) -> Callable[[Node], list[Family]]:
     """Of a function with a periodic array of poles, where its argument is a polynomial."""
 
-    def solve(node: Node) -> list[Family] | None:
-        names = variables([node])
-        if not names:
+    def solve(node: Node) -> list[Family]:
+        argument = _in_x(node.arguments[0])
+        if not argument.has(x):
             return []
-        if len(below([node])) > MOST_NODES:
-            return None
-        argument = to_sympy(node.arguments[0], symbols=dict.fromkeys(names, x))
-        return [Family(argument, value, period)] if argument.is_polynomial(x) else None
+        if not argument.is_polynomial(x):
+            raise UnsolvedError
+        return [Family(argument, value, period)]
 
     return solve
 
 
-def _atan(node: Node) -> list[Family] | None:
+def _atan(node: Node) -> list[Family]:
     graph, (u,) = node.graph, node.arguments
     return zeros_of(graph.add(graph.one, graph.mul(u, u)))
 
 
-CONDITIONS: dict[str, Callable[[Node], list[Family] | None]] = {
+CONDITIONS: dict[str, Callable[[Node], list[Family]]] = {
     "div": lambda node: zeros_of(node.arguments[1]),
     "pow": _power,
     "log": _first,
@@ -228,32 +223,22 @@ CONDITIONS: dict[str, Callable[[Node], list[Family] | None]] = {
 }
 
 
-def points_within(families: Sequence[Family], a: sp.Expr, distance: float) -> list[Point] | None:
-    """All solutions with |x − a| <= distance, nearest first; None where they have no closed form, or are too many."""
-    found: list[Point] = []
-    for family in families:
-        for k in _labels(family, a, distance):
-            if k is None:
-                return None
-            roots = _roots(family.P - family.value - k * family.period, x)
-            if roots is None:
-                return None
-            found += [Point.of(root) for root in roots]
+def points_within(families: Sequence[Family], a: sp.Expr, distance: float) -> list[Point]:
+    """All solutions with |x − a| <= distance, nearest first. Raises UnsolvedError, also where they are too many."""
     middle = complex(sp.N(a, DIGITS))
+    equations = [
+        family.P - family.value - k * family.period for family in families for k in _labels(family, a, distance)
+    ]
+    found = [Point.of(root) for equation in equations for root in _roots(equation, x)]
     near = [p for p in found if abs(p.number - middle) <= distance]
     return sorted(near, key=lambda p: (abs(p.number - middle), p.number.imag < 0, p.number.real))
 
 
 def first_distance(families: Sequence[Family], a: sp.Expr) -> float | None:
-    """The distance of some solution, so that the nearest is no farther; None without closed form, or without any."""
+    """The distance of some solution, so that the nearest is no farther; None where there is none."""
     middle = complex(sp.N(a, DIGITS))
-    found: list[float] = []
-    for family in families:
-        roots = _roots(family.P - family.value - _central(family, a) * family.period, x)
-        if roots is None:
-            return None
-        found += [abs(Point.of(root).number - middle) for root in roots]
-    return min(found, default=None)
+    equations = [f.P - f.value - _central(f, a) * f.period for f in families]
+    return min((abs(Point.of(root).number - middle) for e in equations for root in _roots(e, x)), default=None)
 
 
 def _central(family: Family, a: sp.Expr) -> int:
@@ -263,7 +248,7 @@ def _central(family: Family, a: sp.Expr) -> int:
     return round(complex(sp.N((family.P.subs(x, a) - family.value) / family.period, DIGITS)).real)
 
 
-def _labels(family: Family, a: sp.Expr, distance: float) -> list[int | None]:
+def _labels(family: Family, a: sp.Expr, distance: float) -> list[int]:
     """The k that can have a solution at this distance: |value + k period − P(a)| <= Σ_j |P⁽ʲ⁾(a)|/j! distance^j."""
     if family.period == 0:
         return [0]
@@ -271,7 +256,7 @@ def _labels(family: Family, a: sp.Expr, distance: float) -> list[int | None]:
     reach = sum(abs(complex(sp.N(c, DIGITS))) * distance**j for j, c in enumerate(moved) if j)
     many = int(reach / abs(complex(sp.N(family.period, DIGITS)))) + 1
     if many > MOST_TERMS:
-        return [None]
+        raise UnsolvedError
     centre = _central(family, a)
     return list(range(centre - many, centre + many + 1))
 

@@ -22,6 +22,7 @@ from residua_symbolic.series.discs import CLOSE, Disc, disc, estimate, shown
 from residua_symbolic.series.exact_singularities import (
     MOST_NODES,
     Point,
+    UnsolvedError,
     distance_of,
     first_distance,
     points_within,
@@ -70,6 +71,7 @@ def expression_radius(function: Given, variable: str, at: sp.Expr) -> Radius:
     if others:
         raise ResiduaError(f"radius: expected a function of {variable} alone, got {others[0]!r:.40}, too")
     a = _ball(at)
+    _counted(OfGraph(node, variable), a)  # whether it exists there
     smooth, kinks = _smooth(node, variable, a)
     if kinks:  # SymPy knows that |x|² is x²
         node = from_sympy(Graph(), function.sympy)
@@ -122,40 +124,41 @@ def _analytic_or_entire(run: Run, a: Any) -> Radius:
 def _exact(node: Node, variable: str, at: sp.Expr, a: Any, form: sp.Expr | None = None) -> Radius | None:
     """The distance of the nearest singularity, where all possible ones are known exactly, and it is certainly one.
 
-    `form`: the function as N/D, which shows that a point is none after all.
+    `form`: the function as N/D, which shows that a point is none after all. None where this decides nothing.
     """
-    families = singular_families(node)
-    if families is None:
+    run, gone = OfGraph(node, variable), list[Point]()
+    try:
+        families = singular_families(node)
+        distance = first_distance(families, at)
+        finitely_many = all(family.period == 0 for family in families)
+        while distance is not None and len(gone) <= MOST_REMOVED:
+            reach = float("inf") if finitely_many else WIDER * distance
+            near = points_within(families, at, WIDER * reach)  # those beyond only so as to be left out of circles
+            for place, point in enumerate(near):
+                if point in gone or abs(point.number - complex(sp.N(at))) > reach:
+                    continue
+                if form is not None and _is_removable(form, point, at):
+                    gone.append(point)
+                elif _is_singular(run, a, point, near, complex(sp.N(at))):
+                    words = f"singular at {shown(point.number)}"
+                    return Radius(distance_of(point, at), True, words, _floats(near[place:]))
+                else:
+                    return None
+            distance = None if finitely_many else reach
+    except UnsolvedError:
         return None
-    run = OfGraph(node, variable)
-    _counted(run, a)  # the function exists at a
-    gone: list[Point] = []
-    distance = first_distance(families, at)
-    finitely_many = all(family.period == 0 for family in families)
-    middle = complex(sp.N(at))
-    while distance is not None:
-        near = points_within(families, at, float("inf") if finitely_many else WIDER * distance)
-        if near is None:
-            return None
-        for point in near:
-            size = abs(point.number - middle)
-            if point.number in (p.number for p in gone):
-                continue
-            gaps = [abs(point.number - p.number) for p in near]
-            gap = min((g for g in gaps if g > CLOSE[0] * size), default=size)
-            if any(is_singular(run, a, point.number, s * size, l) for s, l in LOOPS if s * size < gap / 2):
-                words = f"singular at {shown(point.number)}"
-                return Radius(distance_of(point, at), True, words, _floats(near))
-            if form is None or not _is_removable(form, point, at):
-                return None
-            gone.append(point)
-        if finitely_many:
-            break
-        distance *= WIDER
-        if len(gone) > MOST_REMOVED:
-            return None
+    if distance is not None:
+        return None
     words = ENTIRE if not gone else f"entire: what is singular at {shown(gone[0].number)} cancels"
     return Radius(sp.oo, True, words, ())
+
+
+def _is_singular(run: Run, a: Any, point: Point, near: Sequence[Point], middle: complex) -> bool:
+    """In a disc around the point that holds none of the others, `near` being all in a much larger disc around a."""
+    size = abs(point.number - middle)
+    gaps = [abs(point.number - p.number) for p in near]
+    gap = min((g for g in gaps if g > CLOSE[0] * size), default=size)
+    return any(is_singular(run, a, point.number, s * size, longest) for s, longest in LOOPS if s * size < gap / 2)
 
 
 def _is_removable(form: sp.Expr, point: Point, at: sp.Expr) -> bool:
@@ -165,20 +168,13 @@ def _is_removable(form: sp.Expr, point: Point, at: sp.Expr) -> bool:
     """
     graph = Graph()
     top, bottom = (singular_families(from_sympy(graph, part)) for part in sp.fraction(form))
-    if top is None or bottom != []:
+    middle = complex(sp.N(at))
+    size = abs(point.number - middle)
+    if bottom or (top and abs(point.number.imag) > CLOSE[0] * size):
         return False
-    if top:
-        middle = complex(sp.N(at))
-        size = abs(point.number - middle)
-        near = points_within(top, at, (1 + CLOSE[1]) * size)
-        if near is None or abs(point.number.imag) > CLOSE[0] * size:
-            return False
-        if any(
-            abs(p.number.imag) < CLOSE[1] * size and _between(p.number.real, middle.real, point.number.real)
-            for p in near
-        ):
-            return False
-    return removable(form, point)
+    near = points_within(top, at, (1 + CLOSE[1]) * size)
+    real = [p.number.real for p in near if abs(p.number.imag) < CLOSE[1] * size]
+    return not any(_between(z, middle.real, point.number.real) for z in real) and removable(form, point)
 
 
 def _between(z: float, a: float, b: float) -> bool:
@@ -206,15 +202,15 @@ def _simplified(node: Node, variable: str, at: sp.Expr, a: Any) -> Radius | None
 
 def _exact_kink(found: Radius, kinks: Sequence[Node], at: sp.Expr) -> Radius:
     """The same with an exact value, where the kink is a point known exactly."""
-    families = [zeros_of(node) for node in kinks]
-    if not found.certified or any(part is None for part in families):
+    if not found.certified:
         return found
     upper = float(found.value.upper)
-    near = points_within([family for part in families for family in part or ()], at, upper)
-    real = [p for p in near or () if abs(p.number.imag) < CLOSE[0] * upper]
-    if near is None or not real:
+    try:
+        near = points_within([family for node in kinks for family in zeros_of(node)], at, upper)
+    except UnsolvedError:
         return found
-    return Radius(distance_of(real[0], at), True, found.words, found.singularities)
+    real = [p for p in near if abs(p.number.imag) < CLOSE[0] * upper]
+    return Radius(distance_of(real[0], at), True, found.words, found.singularities) if real else found
 
 
 def network_radius(net: Network, weights: Weights, at: Any, along: Any = None) -> Radius:
