@@ -32,7 +32,7 @@ REPORTS = sorted(path.parent for path in ROOT.glob(f"reports/*/{DATA}"))
 PACKAGES = ("residua", "residua_bridge", "residua_network", "residua_numeric", "residua_symbolic")
 CONTRACT = {
     *("Network", "Linear", "Activation", "LayerNorm", "RMSNorm", "Dropout", "Residual"),
-    *("derive_layer", "jacobian", "build", "train", "measure", "save", "load", "Task"),
+    *("taylor", "derive_layer", "jacobian", "build", "train", "measure", "save", "load", "Task"),
     *("compare", "describe", "weights_of", "run", "render", "studies"),
 }
 HELP_SECONDS = 0.5

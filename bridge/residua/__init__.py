@@ -9,8 +9,9 @@ _HOME = {
         "ResiduaError",
     ),
     "residua_symbolic": (
-        "Differences", "Enclosure", "Paths", "Prediction", "Swell", "Trace", "derive_layer", "derive_spectrum",
-        "differences", "jacobian", "predict", "swell", "trace",
+        "ConvergenceWarning", "Differences", "Enclosure", "ExpressionSeries", "NetworkSeries", "Paths", "Prediction",
+        "Swell", "Trace", "derive_layer", "derive_spectrum", "differences", "jacobian", "predict", "swell", "taylor",
+        "trace",
     ),
     "residua_numeric": (
         "Measurement", "Run", "Snapshot", "Task", "accuracy", "build", "collect_statistics", "describe", "load",

@@ -1,5 +1,8 @@
-"""The commands that take one expression: swell, trace, differences. Everything heavy is imported inside."""
+"""The commands that take one expression: taylor, swell, trace, differences. Everything heavy is imported inside."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +19,38 @@ app = typer.Typer()
 Expression = Annotated[str, typer.Argument(help='a function, for instance "1/(exp(-(w*x+b))+1)" or "4*x*(1-x)"')]
 Format = Annotated[str, typer.Option(help="text, markdown, latex or json, on standard output")]
 Variable = Annotated[str | None, typer.Option(help="the variable to differentiate by, where there are several")]
+
+
+@app.command()
+def taylor(
+    expression: Expression,
+    order: Annotated[int, typer.Option(help="the highest power")] = 5,
+    at: Annotated[str, typer.Option(help='the point: "0", "pi/2", or "x=0,y=1" where there are several')] = "0",
+    on: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help="an interval: certified remainder and mean square error there", metavar="L U"),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="draw function, polynomial and certified band into this file, .svg or .pdf; needs --on"),
+    ] = None,
+    format: Format = "text",
+) -> None:
+    """The Taylor polynomial of an expression: coefficients, radius of convergence, certified remainder."""
+    one_of(format, PRINTED, "format", "residua taylor")
+    if plot is not None and on is None:
+        raise ResiduaError("--plot: expected an interval to draw on, --on L U")
+    from residua_symbolic.series.taylor import taylor as derive
+
+    found = derive(expression, order, point(at, exact=True) if "=" in at else at)
+    interval = {} if on is None else {"lower": on[0], "upper": on[1]}
+    with said_warnings():
+        if plot is not None:
+            from residua_bridge.figures import draw_into
+            from residua_bridge.taylor_plot import series_with_band
+
+            draw_into(series_with_band(found, *on), plot)
+        typer.echo(printed(found, format, **interval))
 
 
 @app.command()
@@ -92,8 +127,21 @@ def printed(result: Any, format: str, **options: Any) -> str:
     return str(getattr(result, format)(**options)).rstrip("\n")
 
 
-def point(text: str) -> dict[str, Any]:
-    """Values by name from "x=1,w=0". Raises ResiduaError that says which part is not of that form."""
+@contextmanager
+def said_warnings() -> Iterator[None]:
+    """Warnings of what runs inside, each once, as lines on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        typer.echo(f"residua: warning: {message}", err=True)
+
+
+def point(text: str, exact: bool = False) -> dict[str, Any]:
+    """Values by name from "x=1,w=0"; `exact`: as the texts themselves.
+
+    Raises ResiduaError that says which part is not of that form.
+    """
     found: dict[str, Any] = {}
     for part in text.split(",") if text.strip() else ():
         name, equals, number = (piece.strip() for piece in part.partition("="))
@@ -101,7 +149,7 @@ def point(text: str) -> dict[str, Any]:
             raise ResiduaError(f'--at: expected values such as "x=1,w=0", got {part!r:.40}')
         if name in found:
             raise ResiduaError(f"--at: expected one value for each variable, got two for {name!r:.40}")
-        found[name] = value(number, f"--at: {name!r:.40}")
+        found[name] = number if exact else value(number, f"--at: {name!r:.40}")
     return found
 
 

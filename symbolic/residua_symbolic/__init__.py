@@ -7,16 +7,22 @@ from residua_symbolic.jacobian import NetworkJacobian, jacobian
 from residua_symbolic.layer import LayerDerivation, derive_layer
 from residua_symbolic.paths import Paths
 from residua_symbolic.prediction import Prediction, predict
+from residua_symbolic.series.expression import ConvergenceWarning, ExpressionSeries
+from residua_symbolic.series.network import NetworkSeries
+from residua_symbolic.series.taylor import taylor
 from residua_symbolic.spectrum import Spectrum, derive_spectrum
 from residua_symbolic.swell import Swell, swell
 from residua_symbolic.trace import Trace, trace
 
 __all__ = [
+    "ConvergenceWarning",
     "Derivation",
     "Differences",
     "Enclosure",
+    "ExpressionSeries",
     "LayerDerivation",
     "NetworkJacobian",
+    "NetworkSeries",
     "Paths",
     "Prediction",
     "Proof",
@@ -31,5 +37,6 @@ __all__ = [
     "jacobian",
     "predict",
     "swell",
+    "taylor",
     "trace",
 ]

@@ -11,11 +11,12 @@ from residua_bridge.findings import as_json
 
 EXAMPLE = "1/(exp(-(w*x+b))+1)"
 CALLS = {
+    "taylor": ["taylor", "exp(sin(x))", "--order", "6", "--on", "-1/2", "1/2"],
     "swell": ["swell", "4*x*(1-x)", "--iterate", "4"],
     "trace": ["trace", EXAMPLE, "--at", "x=1,w=0,b=0"],
     "differences": ["differences", "exp(x)", "--at", "0"],
 }
-WORDS = {"swell": "166", "trace": "0.25", "differences": "1.0517091807564771"}
+WORDS = {"taylor": "0.004166666666666667", "swell": "166", "trace": "0.25", "differences": "1.0517091807564771"}
 
 
 @pytest.mark.parametrize("format", PRINTED)
@@ -43,6 +44,14 @@ def test_json_has_the_names_of_the_attributes(capsys: pytest.CaptureFixture[str]
     assert [row["step"] for row in rows] == [0.1, 0.001]
 
 
+def test_beyond_the_radius_there_is_a_warning_and_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _status(["taylor", "1/(1+x^2)", "--order", "4", "--on", "-2", "2"]) == DONE
+    said = capsys.readouterr()
+    assert "beyond the radius of convergence 1" in said.err
+    assert said.err.count("\n") == 1
+    assert "certified: within" in said.out
+
+
 def test_json_of_what_is_not_finite_or_very_long() -> None:
     data = json.loads(as_json({"a": float("inf"), "b": [float("nan"), 2**60], "c": 10**5000}))
     assert data == {"a": "inf", "b": ["nan", 2**60], "c": "1" + 5000 * "0"}
@@ -65,6 +74,8 @@ def test_pictures_are_drawn(ending: str, tmp_path: Path, capsys: pytest.CaptureF
     graph, plot = tmp_path / f"graph.{ending}", tmp_path / f"plot.{ending}"
     assert _status([*CALLS["trace"], "--graph", str(graph)]) == DONE
     assert _status([*CALLS["differences"], "--plot", str(plot)]) == DONE
+    assert _status([*CALLS["taylor"], "--plot", str(tmp_path / f"taylor.{ending}")]) == DONE
+    assert (tmp_path / f"taylor.{ending}").exists()
     head = {"svg": b"<?xml", "pdf": b"%PDF"}[ending]
     assert graph.read_bytes().startswith(head)
     assert plot.read_bytes().startswith(head)
@@ -72,6 +83,15 @@ def test_pictures_are_drawn(ending: str, tmp_path: Path, capsys: pytest.CaptureF
 
 
 BAD = {
+    "order below zero": (["taylor", "sin(x)", "--order", "-1"], "order"),
+    "absurd order": (["taylor", "sin(x)", "--order", "1000000000"], "at most 2000"),
+    "interval reversed": (["taylor", "sin(x)", "--on", "1", "-1"], "lower < upper"),
+    "interval without the point": (["taylor", "sin(x)", "--on", "1", "2"], "contains x = 0"),
+    "empty interval": (["taylor", "sin(x)", "--on", "0", "0"], "lower < upper"),
+    "point outside the domain": (["taylor", "log(x)", "--at", "-1"], "log"),
+    "a kink": (["taylor", "relu(x)"], "relu"),
+    "plot without interval": (["taylor", "sin(x)", "--plot", "p.svg"], "--on L U"),
+    "hostile interval": (["taylor", "sin(x)", "--on", "__import__('os')", "1"], "lower"),
     "no expression": (["trace", "", "--at", "x=1"], "expected an expression"),
     "a point from noise": (["trace", "x", "--at", "x=sign(sin(1)^2+cos(1)^2-1)"], "cannot be told from 0"),
     "hostile": (["trace", "__import__('os').getcwd()", "--at", "x=1"], "column"),

@@ -1,5 +1,6 @@
 """What a user may give where a function is expected: text, a SymPy expression, or a program."""
 
+import numbers
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,6 +72,37 @@ def constant(text: str, where: str) -> Fraction | float:
         return Fraction(int(exact.p), int(exact.q))
     except PointError:
         return _float(node, text, where)
+
+
+def exactly(value: object, where: str) -> sp.Expr:
+    """A real constant as SymPy has it: from text such as 0.1 or pi/2, from SymPy, or a number at its exact value.
+
+    Raises ResiduaError, beginning with `where`, for anything else, and for what is not finite or cannot be told from 0.
+    """
+    if isinstance(value, str):
+        number = constant(value, where)
+        return sp.Rational(number) if isinstance(number, Fraction) else given(value, variables=()).sympy
+    if isinstance(value, sp.Expr) and not value.is_Float:
+        return _exact_sympy(value, where)
+    if isinstance(value, bool) or not isinstance(value, numbers.Real | sp.Float):
+        raise ResiduaError(f"{where}: expected a number, got {value!r:.40}")
+    try:
+        exact = value if isinstance(value, numbers.Rational) else Fraction(float(value))
+        return sp.Rational(int(exact.numerator), int(exact.denominator))
+    except (OverflowError, ValueError):
+        raise ResiduaError(f"{where}: expected a finite number, got {value!r:.40}") from None
+
+
+def _exact_sympy(value: sp.Expr, where: str) -> sp.Expr:
+    if value.free_symbols:
+        raise ResiduaError(f"{where}: expected a number, got an expression in {min(map(str, value.free_symbols)):.40}")
+    try:
+        node = from_sympy(Graph(), value)
+    except ResiduaError as error:
+        raise ResiduaError(f"{where}: expected a finite real number; {error}") from error
+    if not value.is_Rational:
+        _float(node, str(value), where)
+    return value
 
 
 def _float(node: Node, text: str, where: str) -> float:

@@ -1,0 +1,87 @@
+"""`taylor`: the one verb for Taylor series, of expressions and of networks."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+
+from residua_network import Network, ResiduaError
+from residua_network.checks import whole
+from residua_symbolic.domains import balls
+from residua_symbolic.expressions.given import exactly, given
+from residua_symbolic.series.exact import coefficients, polynomial
+from residua_symbolic.series.expression import WHERE, ExpressionSeries
+from residua_symbolic.series.network import NetworkSeries, network_series
+from residua_symbolic.weights import Weights
+
+HIGHEST_ORDER = 2000
+MOST_TERMS = 100_000  # of a polynomial in several variables
+
+
+def taylor(
+    function: object,
+    order: int,
+    at: Any = 0,
+    *,
+    weights: Weights | None = None,
+    along: Any = None,
+    certified: bool = False,
+    exact: bool = False,
+    bits: int = balls.BITS,
+) -> ExpressionSeries | NetworkSeries:
+    """Taylor series up to (x − at)^order of an expression (text or SymPy) or of a network at given weights.
+
+    Expressions: exact coefficients. at: a number, text such as "pi/2", or {name: value} for several variables, whose
+    polynomial has total degree `order`. Raises PointError where the function has no Taylor series at the point, saying
+    why. Networks: `weights` {name: float64 array}, at (inputs,) or (batch, inputs); along: a direction of the same
+    shape, or {parameter name: array} for a series in the weights; without it a polynomial in all inputs. `certified`:
+    Arb balls of `bits` bits; `exact`: fractions, for polynomial networks. Raises ResiduaError for orders below 0 or
+    beyond 2000, and for what is of no use to the kind of function.
+    """
+    if whole(order, "order", WHERE, least=0) > HIGHEST_ORDER:
+        raise ResiduaError(f"{WHERE}: order must be at most {HIGHEST_ORDER}, got {order!r}")
+    if isinstance(function, Network):
+        if weights is None:
+            raise ResiduaError(f"{WHERE}: a network is expanded at given weights; give weights={{name: array}}")
+        return network_series(function, int(order), weights, at, along, certified=certified, exact=exact, bits=bits)
+    for name, odd in (("weights", weights is not None), ("along", along is not None)):
+        if odd:
+            raise ResiduaError(f"{WHERE}: {name} goes with a network, got an expression")
+    return _of_expression(function, int(order), at)
+
+
+def _of_expression(function: object, order: int, at: Any) -> ExpressionSeries:
+    read = given(function)
+    point = _point(read.variables, at)
+    variables = tuple(point)
+    if len(variables) == 1:
+        ((name, place),) = point.items()
+        found = coefficients(read, name, place, order)
+        terms = {(k,): c for k, c in enumerate(found) if c != 0}
+    else:
+        if math.comb(order + len(variables), order) > MOST_TERMS:
+            raise ResiduaError(
+                f"{WHERE}: order {order} in {len(variables)} variables has "
+                f"{math.comb(order + len(variables), order)} terms; at most {MOST_TERMS} are computed"
+            )
+        terms = polynomial(read, point, order)
+    return ExpressionSeries(read, variables, point, order, terms)
+
+
+def _point(names: tuple[str, ...], at: Any) -> dict[str, sp.Expr]:
+    """The exact value of every variable, in their order; a constant counts as a function of x."""
+    names = names or (("x",) if not isinstance(at, Mapping) or len(at) != 1 else tuple(at))
+    if not isinstance(at, Mapping):
+        if len(names) > 1:
+            raise ResiduaError(
+                f"{WHERE}: at: expected a value for each of {', '.join(names)}, as {{name: value}}, got {at!r:.40}"
+            )
+        at = {names[0]: at}
+    for problem, odd in (
+        ("missing", [name for name in names if name not in at]),
+        ("surplus", [str(name) for name in at if name not in names]),
+    ):
+        if odd:
+            raise ResiduaError(f"{WHERE}: at: expected values for {', '.join(names)}; {problem}: {', '.join(odd)[:60]}")
+    return {name: exactly(at[name], f"{WHERE}: at: {name}") for name in names}
