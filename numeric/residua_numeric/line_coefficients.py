@@ -93,12 +93,12 @@ def line_coefficients(model: nn.Module, x: Tensor, along: object, order: object,
     last = whole(order, "order", where, least=0)
     if last > MOST:
         raise DescriptionError(f"{where}: order must be at most {MOST}, got {last}")
-    good = _circles(Line(model, x, along, where), last)
+    good = _circles(Line(model, x, along, where), max(last, 1))
     if not good:
         raise ResiduaError(f"{where}: no circle was found on which the model is analytic; is the point on a kink?")
-    values, errors = np.stack([one.values for one in good]), np.stack([one.errors for one in good])
+    values, errors = np.stack([one.values for one in good])[:, : last + 1], _errors(good)[:, : last + 1]
     ranks = np.argsort(errors, axis=0)
-    best, second = ranks[:1], ranks[min(1, len(good) - 1) : min(1, len(good) - 1) + 1]
+    best, second = ranks[:1], ranks[:2][-1:]
     value, error = (np.take_along_axis(a, best, 0)[0] for a in (values, errors))
     other, bar = (np.take_along_axis(a, second, 0)[0] for a in (values, errors))
     if not np.isfinite(error).all():
@@ -108,20 +108,45 @@ def line_coefficients(model: nn.Module, x: Tensor, along: object, order: object,
     return Coefficients(value, np.where(gap <= error + bar, error, np.maximum(error, gap)))
 
 
-def _circles(line: Line, order: int) -> list[Coefficients]:
+class _Circle(NamedTuple):
+    """values (order + 1, batch, outputs), those that this circle gives; powers[k] = radius^−k; largest (batch,
+    outputs): the values on it; share: its negative frequencies as a part of that, NaN where they are no rounding."""
+
+    values: Floats
+    powers: Floats
+    largest: Floats
+    share: Floats
+
+
+def _errors(circles: list[_Circle]) -> Floats:
+    """(circles, order + 1, batch, outputs); infinite where a circle tells nothing.
+
+    On a small circle all values are rounded alike, and the share of rounding does not show; so it counts as no less
+    than on any circle up to the one that serves the first derivative.
+    """
+    share = np.stack([one.share for one in circles])
+    largest, powers = np.stack([one.largest for one in circles]), np.stack([one.powers for one in circles])
+    first = np.argmin(np.nan_to_num(share + EPS, nan=np.inf) * largest * powers[:, 1], axis=0)
+    seen = np.maximum.accumulate(np.nan_to_num(share, nan=0.0), axis=0)
+    least = np.take_along_axis(seen, first[None], axis=0)
+    relative = SAFETY * np.maximum(share, least) + ROUNDINGS * EPS
+    return np.asarray(np.nan_to_num(relative * largest, nan=np.inf)[:, None] * powers)
+
+
+def _circles(line: Line, order: int) -> list[_Circle]:
     """Of every circle that tells anything."""
-    good: list[Coefficients] = []
+    good: list[_Circle] = []
     steps = next(count for most, count in STEPS.items() if order <= most)
     for k in range(SMALLEST * steps, LARGEST * steps + 1):
         found = _on_circle(line, 2.0 ** (k / steps) / line.length, order)
-        if found is not None and np.isfinite(found.errors).any():
+        if found is not None and np.isfinite(found.share).any():
             good.append(found)
         elif good:  # a singularity inside stays inside
             break
     return good
 
 
-def _on_circle(line: Line, radius: float, order: int) -> Coefficients | None:
+def _on_circle(line: Line, radius: float, order: int) -> _Circle | None:
     """By the circle of this radius; None where it is of no use."""
     points = max(LEAST_POINTS, 1 << (4 * (order + 1) - 1).bit_length())
     angles = 2 * torch.pi * torch.arange(points // 2 + 1, dtype=torch.float64) / points
@@ -133,8 +158,6 @@ def _on_circle(line: Line, radius: float, order: int) -> Coefficients | None:
         if not (abs(line.real(t) - there) <= SAME * largest).all():
             return None
     frequencies = np.fft.hfft(half, n=points, axis=0) / points  # entry k belongs to t^k, entry points − k to t^(−k)
-    noise = abs(frequencies[points // 2 + 1 :]).max(axis=0)
-    errors = SAFETY * noise + ROUNDINGS * EPS * largest
-    errors = np.where(noise <= ANALYTIC * largest, errors, np.inf)
+    share = abs(frequencies[points // 2 + 1 :]).max(axis=0) / np.where(largest > 0, largest, 1.0)
     powers = radius ** -np.arange(order + 1.0)[:, None, None]
-    return Coefficients(frequencies[: order + 1] * powers, errors * powers)
+    return _Circle(frequencies[: order + 1] * powers, powers, largest, np.where(share <= ANALYTIC, share, np.nan))
