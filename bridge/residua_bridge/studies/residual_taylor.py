@@ -1,0 +1,198 @@
+"""Document 000: residual connections and the Taylor series, taken at its word, mended, and held against trained nets."""
+
+from collections.abc import Sequence
+
+from residua_bridge.experiments.derivations import Derivations
+from residua_bridge.experiments.residual_taylor_blocks import EarlyAndLate
+from residua_bridge.experiments.residual_taylor_carried import CarriedState, Case
+from residua_bridge.experiments.residual_taylor_claims import CLAIMS_TITLE, claims
+from residua_bridge.experiments.residual_taylor_depth import ErrorsOverDepth
+from residua_bridge.experiments.residual_taylor_folds import Fold, Folds
+from residua_bridge.experiments.residual_taylor_literal import LiteralConstruction
+from residua_bridge.experiments.residual_taylor_scalar import ScalarStream
+from residua_bridge.experiments.residual_taylor_targets import Target
+from residua_bridge.experiments.residual_taylor_training import TrainedStreams
+from residua_bridge.findings import Section
+from residua_bridge.study import By, Study
+from residua_symbolic.series import construction, folds
+
+SIN = Target("sin", "sin(x)", "pi", "[−π, π]")
+EXP = Target("exp", "exp(x)", "pi", "[−π, π]")
+TANH = Target("tanh", "tanh(x)", "6/5", "[−6/5, 6/5]")
+TANH_BEYOND = Target("tanh", "tanh(x)", "pi", "[−π, π]")
+SIN_FOLD, EXP_FOLD, TANH_FOLD = Fold(SIN, 3, 5), Fold(EXP, 2, 3), Fold(TANH, 3, 5)
+
+
+def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
+    """Read off the tables and verdicts."""
+    tables = {table.title: table.rows for section in sections for table in section.tables}
+    verdicts = [v for section in sections for v in section.verdicts]
+    good = sum(v.expected == v.verdict and v.explained for v in verdicts)
+    growth = {(row[0], row[1]): row for row in tables["Growth with depth"]}
+    carried = {(row[0], row[1]): row for row in tables["Error of the carried state"]}
+    last = max(int(n) for f, n in carried if f == SIN.label)
+    floors = {str(row[0]): row for row in tables["Certified floors"]}
+    sine, exp, tanh = (floors[fold.label] for fold in (SIN_FOLD, EXP_FOLD, TANH_FOLD))
+    trained = [row for row in tables["Trained scalar streams"] if str(row[0]).startswith("sin, behind")]
+    free = [row for row in tables["Trained scalar streams"] if "free" in str(row[0])]
+    errors = [row for row in tables["Errors on a scalar stream"] if row[0] == "sin"]
+    words: dict[str, list[str]] = {}
+    for row in next(s for s in sections if s.title == CLAIMS_TITLE).tables[0].rows:
+        words.setdefault(str(row[2]), []).append(str(row[0]))
+    return (
+        f"Of {len(verdicts)} verdicts {good} are as expected. As it stands the construction of document 000 gives another function: its linear coefficient is "
+        f"$1 + f'(0)$ at every depth, f(0) never enters, and for sin on [−π, π] it is off by {growth[SIN.label, 1][3]:.3g} after one block and by "
+        f"{growth[SIN.label, 7][3]:.1g} after the seventh.",
+        f"What is missing is memory, not depth. A stream that carries x and its power beside the sum adds exactly the l-th term in block l; its torch model "
+        f"equals $T_{{{last}}}$ to rounding and sin to {carried[SIN.label, last][2]:.1e}; the certified bound of the truncation is {carried[SIN.label, last][3]:.1e}.",
+        f"A stream that is the partial sum alone cannot go on once the sum folds. Behind $T_3$ of sin no block whatever comes closer to sin than {sine[2]:.5f} "
+        f"on [−π, π], nor closer to $T_5$ than {sine[6]:.5f}; behind $T_2$ of exp than {exp[2]:.4f}; behind $T_3$ of tanh on [−6/5, 6/5] than {tanh[2]:.5f}. These are "
+        "certified, and attained by the best block.",
+        f"Orders can be matched on such a stream as long as $f'(0) \\neq 0$, near 0: {_tersely(errors[0][3])} off $T_7$ inside the branch; on the whole interval the error is {_tersely(errors[0][5])}, and "
+        f"series reversion to order 23 ends at {_tersely(errors[-1][5])}.",
+        f"Training does not pass the floor: {len(trained)} nets behind $T_3$ end with sup errors of {min(row[2] for row in trained):.3g} to {max(row[2] for row in trained):.3g}, "
+        f"and mean squares of {min(row[4] for row in trained):.3g} to {max(row[4] for row in trained):.3g} above a floor of {trained[0][5]:.3g}. The same blocks fed x itself end at {max(row[2] for row in free):.2g} or less: "
+        "one number a layer is not too narrow, the partial sum is the wrong number.",
+        "Claims: " + "; ".join(f"{word}: {', '.join(dict.fromkeys(names))}" for word, names in words.items()) + ".",
+    )
+
+
+def _tersely(cell: object) -> str:
+    return f"{cell:.2g}" if isinstance(cell, float) else str(cell)
+
+
+STUDY = Study(
+    name="residual-taylor",
+    title="Residual connections as a Taylor series: the construction of document 000, at its word and mended",
+    question=(
+        "Document 000 builds a residual network whose l-th block is the l-th Taylor term of f, and concludes that the network approximates f. What does "
+        "such a network compute, exactly? What does it take for the statement to become true, and what can no choice of blocks achieve?"
+    ),
+    claim=(
+        "000, L82–102: $y_l = y_{l-1} + F_l(y_{l-1})$ with $y_0 = x$ sums up to $x + \\sum_l F_l(y_{l-1})$; with $F_l(x) = \\frac{f^{(l)}(0)}{l!} x^l$ the output "
+        "approximates f. L13–18, L110–119: residual additions are the additions of a series, early layers approximate and later ones refine."
+    ),
+    refuted_by=(
+        "A torch model of the construction that computes something else than the polynomial derived for it refutes the derivation; one that equals f refutes our "
+        "reading. A stream of one number that has passed through $T_3$ and lies closer to sin than the certified floor, trained or not, refutes the obstruction."
+    ),
+    experiments=(
+        Derivations(
+            "What 000 says, derived",
+            (
+                "$c_l = f^{(l)}(0)/l!$ throughout. The document writes $F_l(x)$, and defines a layer by $F(y_{l-1})$. Both readings are followed. In the first, $y_0 = x$ contains "
+                "the linear term already: a block $f'(0)\\,x$ on top makes it $1 + f'(0)$. That is the first mismatch of every f, whatever the other blocks are; and f(0) has no block at all. "
+                "In the second the sum is off by $x - f(0)$ at every depth, and the network is no residual network.",
+                "The smallest repair is a first block $F_1(y) = f(0) + (f'(0) - 1)\\,y$, so that $y_1 = T_1$. Then orders up to 3 come out right, or up to 6 for odd f, until the "
+                "powers of the sum bring in products of coefficients.",
+            ),
+            (
+                construction.telescoped,
+                construction.taylor_formula,
+                construction.read_literally,
+                construction.fed_the_input,
+                construction.first_block_corrected,
+            ),
+        ),
+        LiteralConstruction(
+            "literal",
+            "Read literally",
+            (
+                "The blocks as torch models: the power l of the stream by squares alone (Montgomery's ladder, products as differences of squares), then the factor $c_l$. They are set "
+                "against the polynomial, composed exactly, and against f; the difference between polynomial and f is then the cause of the second verdict.",
+                "The degree is multiplied by l in block l. Once the stream exceeds about l/e at block l, each further power is larger than the one before, and no later factor $1/l!$ catches up.",
+            ),
+            ((SIN, 7), (EXP, 4), (TANH, 7)),
+            depth=9,
+        ),
+        Derivations(
+            "Mended with a carried state, derived",
+            (
+                "The stream is three numbers wide: $w = x/\\rho$, a power p of it, and the sum s. Block l multiplies p by w and adds the l-th term to s. Everything is made of the kinds Linear, "
+                "square and Residual.",
+            ),
+            (construction.carried_state,),
+        ),
+        CarriedState(
+            "Carried state",
+            (
+                "The same networks in torch, weights as the nearest float64 numbers. Against $T_n$ the bar is rounding: that of the weights, in ball arithmetic, and a running error bound of the "
+                "arithmetic. Against f truncation is the cause, certified by Taylor enclosures. For tanh the series diverges beyond π/2: on [−π, π] more blocks make it worse.",
+            ),
+            (Case(SIN, 4), Case(EXP, 4), Case(TANH, 2), Case(TANH_BEYOND, 4)),
+            By(15, 25),
+        ),
+        Derivations(
+            "On a stream of one number, derived",
+            (
+                "Can the stream stay one number wide if the blocks are chosen better? If $f'(0) \\neq 0$, in two ways. Monomials $a_l (y - f(0))^l$ whose factors are chosen so that order l comes out "
+                "right, given what the blocks before have left there; or the only series for which every $y_l$ is $T_l$ itself: $F_l = c_l\\,(T_{l-1}^{-1})^l$, by reversion.",
+            ),
+            (construction.matched_order_by_order, construction.reversion),
+        ),
+        ScalarStream(
+            "Scalar stream",
+            (
+                "Both are statements about series at 0. The inverse of $T_{l-1}$ ends at its critical values, and beyond the fold of $T_{l-1}$ it gives another x than the one that came in.",
+            ),
+            ((SIN, 7), (EXP, 4), (TANH, 7)),
+        ),
+        Folds(
+            "obstruction",
+            "Obstruction",
+            (
+                "Whatever a block does, it gives one output for one state. If two points have the same state, $S(x_1) = S(x_2)$, the error at one of them is at least half of what f differs by. "
+                "$T_3$ of sin folds at $\\pm\\sqrt{2}$. So a stream whose state l is $T_l$ cannot go on after $T_3$: not with $c_5 y^5$, not with any $F_5$, and not with any blocks after that. "
+                "An injective state, as $T_1$ or $T_5$ of tanh, loses nothing: then $f \\circ S^{-1}$ is a block that is exact.",
+                "The floors are certified from both sides. They are attained: by the middle of the extreme values over each state in the sup norm, by their weighted mean in squares.",
+            ),
+            (folds.two_points, folds.best_block, folds.fold_of_sine, folds.fold_of_exp, folds.fold_of_tanh),
+            (
+                Fold(SIN, 1, 3),
+                SIN_FOLD,
+                Fold(SIN, 5, 7),
+                EXP_FOLD,
+                Fold(EXP, 4, 5),
+                TANH_FOLD,
+                Fold(TANH, 5, 7),
+                Fold(TANH_BEYOND, 3, 5),
+            ),
+            (SIN_FOLD, EXP_FOLD, TANH_FOLD),
+            ((SIN_FOLD, (5, 7, 9)), (EXP_FOLD, (3, 4)), (TANH_FOLD, (5, 7, 9))),
+        ),
+        ErrorsOverDepth(
+            "depth",
+            "Errors over depth",
+            ("All constructions on one axis. Only the carried state goes below the floor, for only it remembers x.",),
+            ((SIN_FOLD, 4, 9, 15), (EXP_FOLD, 4, 4, 12), (TANH_FOLD, 2, 9, 21)),
+        ),
+        TrainedStreams(
+            "trained",
+            "Training",
+            (
+                "Free blocks in the place of the polynomial ones, trained behind a state that is held at $T_3$ (or $T_2$). Their error is taken apart: the floor is approximation, what no block can do; the distance from "
+                "the best block is optimisation, what training has not found. The same blocks fed x itself have no floor.",
+            ),
+            (SIN_FOLD, EXP_FOLD, TANH_FOLD),
+            SIN,
+            blocks=2,
+            seeds=By(4, 12),
+            steps=By(1200, 6000),
+        ),
+        EarlyAndLate(
+            "early-late",
+            "Early and late blocks",
+            (
+                "The document says that early layers give a first approximation which later ones refine, as terms of low and high order do. Wider residual nets, trained as a whole, are read out after every block by their "
+                "own last layer. Taylor's partial sums of sin, one non-zero term a block, stand beside them: on [−π, π] their first approximation is worse than none.",
+            ),
+            SIN,
+            width=16,
+            blocks=4,
+            seeds=By(4, 12),
+            steps=By(1200, 6000),
+        ),
+    ),
+    conclusion=conclusion,
+    closing=claims,
+)
