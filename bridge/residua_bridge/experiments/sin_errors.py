@@ -137,8 +137,8 @@ def _suprema(degrees: Sequence[int]) -> Table:
         rows.append((degree, float(taylor.upper()), len(best.points), lower, upper, upper / lower - 1))
     columns = ("degree n", "$T_n$, certified", "alternating errors", "best: at least", "at most", "apart by")
     caption = (
-        "Supremum over [−π, π]. $T_n$: a bound of the remainder, rounded outward. Best polynomial by Remez's exchange: no "
-        "polynomial of the degree does better than the smallest of its n + 2 alternating errors; the upper bound is "
+        "Supremum over [−π, π]. $T_n$: a bound of the remainder, rounded outward. Best polynomial by Remez's exchange: "
+        "no polynomial of the degree does better than the smallest of its n + 2 alternating errors; the upper bound is "
         "that of the polynomial found. All in ball arithmetic."
     )
     return Table(SUPREMA, columns, tuple(rows), caption)

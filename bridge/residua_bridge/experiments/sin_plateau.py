@@ -40,7 +40,8 @@ class PlateauRule:
             low, high = distances(error, degree)
             rows.append((degree, closed_forms(TAYLOR, (degree,))[0], low, high, (high - low) / (2 * error)))
         columns = ("degree n", "$E_n$: sin to $T_n$", "least $D_n$", "largest $D_n$", "half the range over D")
-        caption = f"For every network whose mean square distance D to sin is {error:.3g}: $(\\sqrt{{D}} \\pm \\sqrt{{E_n}})^2$."
+        reach = "$(\\sqrt{D} \\pm \\sqrt{E_n})^2$"
+        caption = f"For every network whose mean square distance D to sin is {error:.3g}: {reach}."
         return Table(BOUNDS, columns, tuple(rows), caption)
 
     def _starts(self) -> Table:

@@ -1,5 +1,6 @@
 """What is said of stacks of layers, before any training: linear ones are a line, dropout commutes with ReLU."""
 
+import itertools
 from dataclasses import dataclass
 from math import pi
 
@@ -52,7 +53,7 @@ class Structure:
 def linear_network() -> Network:
     """Six Linear layers with nothing in between."""
     sizes = (1, *[WIDTH] * (LAYERS - 1), 1)
-    return Network(tuple(Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)))
+    return Network(tuple(Linear(a, b) for a, b in itertools.pairwise(sizes)))
 
 
 def _stack(seed: int) -> Discrepancy:

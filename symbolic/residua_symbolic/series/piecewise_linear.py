@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import solveh_banded
 from scipy.optimize import minimize
 
 from residua_network import ResiduaError
@@ -24,6 +25,7 @@ FINE = 4001  # points at which f'' is taken for the first knots
 LEAST_BEND = 1e-2  # of the largest: where f'' vanishes, pieces are long but not endless
 MOST = 400  # pieces; the knots are found together
 STEPS = 400
+SHORTEST = 1e-8  # of the longest piece: a step of the search too far must not end it
 SLOPE = 1e-9  # of the logarithm of the error, in the logarithms of the lengths
 
 
@@ -109,7 +111,7 @@ def _descended(function: Callable[[Floats], Floats], start: Floats) -> Piecewise
     length = start[-1] - start[0]
 
     def knots_of(logs: Floats) -> Floats:
-        lengths = np.exp(logs - logs.max())
+        lengths = np.maximum(np.exp(logs - logs.max()), SHORTEST)
         return np.asarray(np.concatenate([[0.0], np.cumsum(lengths)]) / lengths.sum() * length + start[0])
 
     def objective(logs: Floats) -> tuple[float, Floats]:
@@ -139,10 +141,11 @@ def _projected(function: Callable[[Floats], Floats], knots: Floats) -> tuple[Flo
     load = np.zeros(len(knots))
     load[:-1] += (weights * f) @ (1 - right)
     load[1:] += (weights * f) @ right
-    matrix = np.zeros((len(knots), len(knots)))
-    for k, size in enumerate(lengths):
-        matrix[k : k + 2, k : k + 2] += size / 6 * np.array([[2.0, 1.0], [1.0, 2.0]])
-    values: Floats = np.asarray(np.linalg.solve(matrix, load), dtype=np.float64)
+    matrix = np.zeros((2, len(knots)))  # the integrals of products of hats: diagonal, and above it
+    matrix[1, :-1] += lengths / 3
+    matrix[1, 1:] += lengths / 3
+    matrix[0, 1:] = lengths / 6
+    values: Floats = np.asarray(solveh_banded(matrix, load), dtype=np.float64)
     fit = values[:-1, None] * (1 - right) + values[1:, None] * right
     return values, f - fit, weights
 
