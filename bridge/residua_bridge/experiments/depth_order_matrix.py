@@ -1,0 +1,338 @@
+"""Which block of a trained residual net gives which Taylor coefficient, next to the diagonal of document 000."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from residua_bridge.compare import compare
+from residua_bridge.findings import Curve, Figure, Matrix, Panel, Section, Table
+from residua_bridge.rendering import as_text, together
+from residua_bridge.study import By, Finding, Settings
+from residua_bridge.verdict import Discrepancy
+from residua_network import Activation, Linear, Network, Residual
+from residua_numeric import Measurement, Task, build, measure, weights_of
+from residua_numeric.ensemble import train_many
+from residua_symbolic import Prediction
+from residua_symbolic.series.contributions import Diagonality, contribution_series, diagonality
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+QUANTITY = "taylor coefficients by block"
+POINTS, BATCH, RATE = 1024, 64, 3e-3
+FRESH = 400  # points at which errors are taken
+SHOWN = 3  # seeds that are drawn
+PAST = 2  # orders beyond the last term that 000 has
+DECADES = 7.0
+
+
+class Target(NamedTuple):
+    """A function, the interval on which it is learnt, its Taylor coefficients and the powers that it has."""
+
+    label: str
+    function: Any
+    end: float
+    coefficients: Any
+    powers: tuple[int, ...]
+
+    def task(self) -> Task:
+        """Its values at random points."""
+        return Task.regression(self.function, -self.end, self.end, points=POINTS, name=self.label)
+
+    def ideal(self) -> Floats:
+        """000's matrix: block l adds the l-th term, and nothing else; (blocks, orders from 0)."""
+        found = np.zeros((len(self.powers), max(self.powers) + 1))
+        for row, power in enumerate(self.powers):
+            found[row, power] = self.coefficients(power)
+        return found
+
+
+def tanh_network(blocks: int, width: int) -> Network:
+    """1 → width, residual tanh blocks, → 1."""
+    block = Residual((Linear(width, width), Activation("tanh"), Linear(width, width)))
+    return Network((Linear(1, width), *(block,) * blocks, Linear(width, 1)))
+
+
+def measured_contributions(model: torch.nn.Sequential, order: int) -> tuple[Floats, Floats]:
+    """As `contribution_series`, by Cauchy's integral on the torch model cut off after each block; and the errors."""
+    values, errors = [], []
+    for k in range(len(model) - 1):
+        found = measure(cut(model, k), "taylor coefficients", np.zeros((1, 1)), along=np.ones((1, 1)), order=order)
+        assert found.error is not None
+        values.append(found.values[:, 0, 0])
+        errors.append(found.error[:, 0, 0])
+    rows = [values[0], *(b - a for a, b in pairwise(values))]
+    return np.array(rows), np.array([errors[0], *(a + b for a, b in pairwise(errors))])
+
+
+class Matrices(NamedTuple):
+    """One network's matrices, row 0 what enters the blocks: predicted, with its error, measured, with its error."""
+
+    predicted: Floats
+    error: Floats
+    measured: Floats
+    bar: Floats
+
+    def judged(self, powers: tuple[int, ...]) -> Diagonality:
+        """Of the predicted one: blocks against the powers that the target has."""
+        return diagonality(self.predicted[1:, list(powers)])
+
+
+def matrices(net: Network, model: torch.nn.Sequential, order: int) -> Matrices:
+    """Both sides."""
+    known = contribution_series(net, weights_of(model), order)
+    measured, bar = measured_contributions(model, order)
+    return Matrices(known.middle, known.radius, measured, bar)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A target, the networks that learnt it, one a seed, and the same before training."""
+
+    target: Target
+    network: Network
+    models: tuple[torch.nn.Sequential, ...]
+    untrained: tuple[torch.nn.Sequential, ...]
+
+    @classmethod
+    def of(cls, target: Target, width: int, seeds: Sequence[int], steps: int) -> "Trained":
+        """Adam in float64 on random points of the interval."""
+        net = tanh_network(len(target.powers), width)
+        made = train_many(net, target.task(), seeds, steps, rate=RATE, batch=BATCH, dtype="float64", progress=False)
+        return cls(target, net, made.models, tuple(build(net, seed) for seed in seeds))
+
+    @property
+    def order(self) -> int:
+        """The last coefficient that is looked at."""
+        return max(self.target.powers) + PAST
+
+    @cached_property
+    def after(self) -> tuple[Matrices, ...]:
+        """Of the trained networks."""
+        return tuple(matrices(self.network, model, self.order) for model in self.models)
+
+    @cached_property
+    def before(self) -> tuple[Matrices, ...]:
+        """Of the untrained networks."""
+        return tuple(matrices(self.network, model, self.order) for model in self.untrained)
+
+    @cached_property
+    def partial(self) -> Floats:
+        """Mean square error of the sum up to each block, read out: (seeds, blocks + 1)."""
+        x = np.linspace(-self.target.end, self.target.end, FRESH)[:, None]
+        wanted = self.target.function(x)
+        return np.array(
+            [
+                [
+                    float(np.mean((measure(cut(model, k), "output", x).values - wanted) ** 2))
+                    for k in range(len(model) - 1)
+                ]
+                for model in self.models
+            ]
+        )
+
+    def agreements(self) -> list[Discrepancy]:
+        """Predicted against measured matrices, a row a block."""
+        return [
+            _compared(m, self.network, word, seed)
+            for word, every in (("trained", self.after), ("untrained", self.before))
+            for seed, m in enumerate(every)
+        ]
+
+    def against_diagonal(self) -> Discrepancy:
+        """000's share of 1 against the measured one; what the networks' own series say accounts for the difference."""
+        powers = list(self.target.powers)
+        predicted = np.mean([m.judged(self.target.powers).diagonal for m in self.after])
+        shares = np.array([diagonality(m.measured[1:, powers]).diagonal for m in self.after])
+        error = np.mean([_share_error(m, powers) for m in self.after])
+        spread = shares.std(ddof=1) / np.sqrt(len(shares))
+        quantity = "share of the block that 000 wants"
+        scope = {
+            "target": self.target.label,
+            "blocks": len(powers),
+            "width": self.network.sizes[1],
+            "seeds": len(shares),
+            "dtype": "float64",
+        }
+        claimed = Prediction(quantity, np.array([[1.0]]), np.zeros((1, 1)), scope)
+        exact = Prediction(quantity, np.array([[predicted]]), np.array([[error]]), scope)
+        measured = Measurement(quantity, np.array([[shares.mean()]]), "float64", np.array([[spread]]), {})
+        return compare(claimed, measured, exact=exact)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """For the table: 000, chance, before and after training."""
+        powers, blocks = list(self.target.powers), len(self.target.powers)
+        ideal = diagonality(self.target.ideal()[:, powers])
+        words = [("000's construction", [ideal]), ("all blocks alike", [diagonality(np.ones((blocks, blocks)))])]
+        words += [
+            (word, [m.judged(self.target.powers) for m in every])
+            for word, every in (("untrained", self.before), ("trained", self.after))
+        ]
+        return [(self.target.label, word, len(every), *_means(every)) for word, every in words]
+
+    def picture(self, name: str) -> Matrix:
+        """000's diagonal, trained networks, and one before training."""
+        ideal = np.vstack([np.zeros(self.order + 1), np.pad(self.target.ideal(), ((0, 0), (0, PAST)))])
+        marked = tuple((row + 1, power - 1) for row, power in enumerate(self.target.powers))
+        shown = [("000: block l adds term l", ideal)]
+        shown += [(f"trained, seed {seed}", m.predicted) for seed, m in enumerate(self.after[:SHOWN])]
+        shown += [(f"untrained, seed {seed}", m.predicted) for seed, m in enumerate(self.before[:2])]
+        panels = tuple(self._panel(title, matrix, marked) for title, matrix in shown)
+        caption = (
+            f"Taylor coefficients at 0 of what each block adds to the output, {self.target.label}; row 0 is what "
+            "enters the blocks. Framed: where 000 has the terms of the function. Colours are sizes; a stroke marks a "
+            "negative coefficient, an empty cell is 0."
+        )
+        title = f"Coefficient of $x^k$ by block: {self.target.label}"
+        return Matrix(name, title, "power k", "block", "|coefficient|", panels, DECADES, caption)
+
+    def _panel(self, title: str, matrix: Floats, marked: tuple[tuple[int, int], ...]) -> Panel:
+        rows = tuple(map(str, range(len(matrix))))
+        columns = tuple(map(str, range(1, self.order + 1)))
+        return Panel(title, rows, columns, tuple(tuple(map(float, row[1:])) for row in matrix), marked)
+
+
+def cut(model: torch.nn.Sequential, blocks: int) -> torch.nn.Sequential:
+    """The model that reads out after so many blocks."""
+    return torch.nn.Sequential(*list(model)[: blocks + 1], model[-1])
+
+
+def _compared(m: Matrices, net: Network, word: str, seed: int) -> Discrepancy:
+    scope = {
+        "network": word,
+        "blocks": len(m.predicted) - 1,
+        "width": net.sizes[1],
+        "orders": f"0 to {m.predicted.shape[1] - 1}",
+        "seed": seed,
+        "dtype": "float64",
+    }
+    prediction = Prediction(QUANTITY, m.predicted, m.error + m.bar, scope)
+    return compare(prediction, Measurement(QUANTITY, m.measured, "float64", None, {}))
+
+
+def _share_error(m: Matrices, powers: list[int]) -> float:
+    """What the errors of the measured coefficients may do to the mean share: twice their sum over that of the sizes."""
+    sizes, errors = np.abs(m.measured[1:, powers]), (m.bar + m.error)[1:, powers]
+    return float(np.mean(2 * errors.sum(axis=0) / sizes.sum(axis=0)))
+
+
+def _means(every: Sequence[Diagonality]) -> tuple[Any, ...]:
+    """Mean and standard error over seeds of each number."""
+    cells: list[Any] = []
+    for part in ("diagonal", "assigned", "entropy", "tilt"):
+        values = np.array([getattr(one, part) for one in every])
+        cells += [float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else ""]
+    return tuple(cells)
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """Training; the matrices before and after; how far from a diagonal; what the sum is after each block."""
+
+    name: str
+    title: str
+    prose: tuple[str, ...]
+    targets: tuple[Target, ...]
+    width: int
+    seeds: By
+    steps: By
+
+    def run(self, settings: Settings) -> Finding:
+        """Train, expand, measure, compare."""
+        seeds, steps = range(self.seeds.of(settings.profile)), self.steps.of(settings.profile)
+        found = [Trained.of(target, self.width, seeds, steps) for target in settings.track(self.targets, self.title)]
+        agree = [d for one in found for d in one.agreements()]
+        diagonal = [one.against_diagonal() for one in found]
+        statements = [f"{one.target.label}: every order from a block of its own, as 000 has it" for one in found]
+        verdicts = (
+            together(agree, "Coefficients by block: certified series against torch", "agree"),
+            *(as_text(d, words, "differ") for d, words in zip(diagonal, statements, strict=True)),
+        )
+        section = Section(
+            self.title,
+            self.prose,
+            tables=(self._table(found), self._refining(found)),
+            figures=tuple(self._figure(one) for one in found),
+            matrices=tuple(one.picture(f"{self.name}-{one.target.label}") for one in found),
+            verdicts=verdicts,
+        )
+        return Finding(section, (*agree, *diagonal))
+
+    def _table(self, found: Sequence[Trained]) -> Table:
+        numbers = ("diagonal share", "±", "best one-to-one share", "± ", "entropy", " ±", "tilt", " ± ")
+        head = ("target", "network", "networks", *numbers)
+        caption = (
+            "In each order the shares of the blocks in the sum of sizes, averaged over the orders that the target has. "
+            "Diagonal: of the block that 000 wants. Best: by the one-to-one assignment that is most favourable. "
+            "Entropy: 0 if each order comes from one block, 1 if all give the same. Tilt: how many blocks later each "
+            "further order comes, 1 for 000. ± is the standard error over seeds."
+        )
+        return Table("How diagonal the matrices are", head, tuple(row for one in found for row in one.rows()), caption)
+
+    def _refining(self, found: Sequence[Trained]) -> Table:
+        blocks = len(found[0].target.powers)
+        head = (
+            "target",
+            *(f"after block {k}" if k else "before the blocks" for k in range(blocks + 1)),
+            "every block improves",
+            "first half within 10 × the end",
+        )
+        rows = tuple(
+            (
+                one.target.label,
+                *(float(v) for v in np.median(one.partial, axis=0)),
+                f"{int(np.sum(np.all(np.diff(one.partial, axis=1) < 0, axis=1)))} of {len(one.partial)}",
+                f"{int(np.sum(one.partial[:, (blocks + 1) // 2] < 10 * one.partial[:, -1]))} of {len(one.partial)}",
+            )
+            for one in found
+        )
+        caption = (
+            "Mean square error of the sum up to block l, read out by the last layer: median over seeds. Every block "
+            "improves: networks in which each block lowers it."
+        )
+        return Table("What the sum is after each block", head, rows, caption)
+
+    def _figure(self, one: Trained) -> Figure:
+        blocks = tuple(float(k) for k in range(one.partial.shape[1]))
+        curves = [
+            Curve(f"seed {seed}", "measured", blocks, tuple(map(float, row)))
+            for seed, row in enumerate(one.partial[:SHOWN])
+        ]
+        taylor = tuple(_taylor_error(one.target, k) for k in range(len(blocks)))
+        curves.append(Curve("Taylor sum of as many terms", "other", blocks, taylor))
+        return Figure(
+            f"{self.name}-sum-{one.target.label}",
+            f"The sum after each block: {one.target.label}",
+            "block",
+            "mean square error",
+            tuple(curves),
+            "linear",
+            "log",
+            "Sums of the trained nets, cut off after each block, beside sums of the Taylor series.",
+        )
+
+
+def _taylor_error(target: Target, terms: int) -> float:
+    """Mean square error of the sum of so many terms, and of the constant one, on the same grid."""
+    x = np.linspace(-target.end, target.end, FRESH)
+    powers = (0, *target.powers[:terms])
+    total = sum((target.coefficients(p) * x**p for p in powers), np.zeros(FRESH))
+    return float(np.mean((total - target.function(x)) ** 2))
+
+
+def sine_coefficient(power: int) -> float:
+    """Of x^power in sin."""
+    return (-1.0) ** (power // 2) / math.factorial(power) if power % 2 else 0.0
+
+
+def exponential_coefficient(power: int) -> float:
+    """Of x^power in exp."""
+    return 1.0 / math.factorial(power)
+
+
+SINE = Target("sin", np.sin, np.pi, sine_coefficient, (1, 3, 5, 7, 9))
+EXPONENTIAL = Target("exp", np.exp, 2.0, exponential_coefficient, (1, 2, 3, 4, 5))

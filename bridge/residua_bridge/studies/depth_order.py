@@ -1,0 +1,194 @@
+"""Document 000: do layers correspond to terms? What depth and width do to the orders that a network has."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from residua_bridge.experiments.claim_places import Evidence, claims_section
+from residua_bridge.experiments.depth_order_blocks import PolynomialBlocks
+from residua_bridge.experiments.depth_order_claims import (
+    BLOCKS,
+    CLAIMS,
+    DIAGONAL,
+    FITS,
+    MATRIX,
+    PARTIAL,
+    REACH,
+    TANH,
+    TEETH,
+    TRAINED,
+    WITHIN,
+)
+from residua_bridge.experiments.depth_order_degrees import Reach
+from residua_bridge.experiments.depth_order_floors import Case, Floors
+from residua_bridge.experiments.depth_order_matrix import EXPONENTIAL, SINE, Contributions
+from residua_bridge.experiments.depth_order_tanh import TanhWidths
+from residua_bridge.experiments.depth_order_teeth import Teeth
+from residua_bridge.experiments.derivations import Derivations
+from residua_bridge.findings import Section
+from residua_bridge.formats._text import spoken
+from residua_bridge.study import By, Study
+from residua_symbolic.series.degree_laws import degree_of_depth, every_polynomial, width_one
+from residua_symbolic.series.floors import width_one_law
+from residua_symbolic.series.sine_legendre import best_mean_square_of_sine
+
+CLAIMED = "Claims of document 000"
+WIDE = (1, 2, 3, 4, 6, 8, 12, 16)
+
+CASES = (
+    Case("square", 1, 1, By((1, 2, 8), WIDE), By(4, 20), By(100, 400)),
+    Case("square", 2, 2, By((1, 2, 4), WIDE), By(4, 20), By(100, 400)),
+    Case("square", 3, 3, By((1, 2, 4), WIDE[:-2]), By(6, 20), By(200, 1000)),
+    Case("cube", 1, 1, By((1, 4), WIDE), By(4, 20), By(100, 400)),
+    Case("cube", 2, 4, By((1, 4), WIDE[:-2]), By(6, 20), By(200, 1000)),
+    Case("cube", 3, 0, By((2,), WIDE[:-3]), By(3, 10), By(100, 400)),
+)
+
+
+def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
+    """Read off tables and verdicts."""
+    e = Evidence(sections)
+    verdicts = [v for section in sections for v in section.verdicts]
+    good = sum(v.expected in ("", v.verdict) and v.explained for v in verdicts)
+    rows = e.rows(FITS)
+    reached = [row for row in rows if float(row[7]) >= 8]
+    lowest = min(reached, key=lambda row: float(row[5]))
+    shares = {(row[0], row[1]): row for row in e.rows(DIAGONAL)}
+    trained, blind, chance = (shares["sin", word] for word in ("trained", "untrained", "all blocks alike"))
+    enough = {(row[0], row[1]): row[-1] for row in e.rows(WITHIN)}
+    ((seeds, _, functions, parts),) = e.rows("One function")
+    last = e.rows(PARTIAL)[0]
+    words = {str(row[0]): [] for row in e.rows("Claims")}
+    for row in e.rows("Claims"):
+        words[str(row[0])].append(str(row[2]))
+    told = "; ".join(f"{name} {' / '.join(found)}" for name, found in words.items())
+    return (
+        f"Of {len(verdicts)} verdicts {good} are as expected or explained. Layers do not correspond to terms. L blocks of degree d "
+        "make one polynomial of degree $d^L$: depth multiplies orders, it does not add one. Width leaves the degree as it is and makes more of its coefficients free, "
+        f"until all are: for squares from width {enough['square, residual', 2]} at depth 2 and {enough['square, residual', 3]} at depth 3, for cubes from "
+        f"{enough['cube, residual', 2]} and {enough['cube, residual', 3]}.",
+        f"Floors move with depth, and with width only up to that width. Training reaches {len(reached)} of the {len(rows)} floors that were tried to eight digits or more, the lowest "
+        f"of them {spoken(float(lowest[5]))} ({lowest[0]}, depth {lowest[1]}); a quadratic activation in one block has the floor "
+        f"{float(rows[0][5]):.6g} for sin at any width.",
+        f"In trained tanh nets the block that 000 wants has {100 * float(trained[3]):.3g} % of an order, where {100 * float(chance[3]):.3g} % is chance and untrained nets have "
+        f"{100 * float(blind[3]):.3g} %. And it could not be otherwise: {seeds} square nets that are the same function to {spoken(float(functions))} "
+        f"have blocks that differ by {spoken(float(parts))}: what a block adds is not determined by what is learnt.",
+        f"Nor do early blocks approximate first: for sin the median error of the sum falls from {spoken(float(last[-4]))} after the last but one block to "
+        f"{spoken(float(last[-3]))} after the last.",
+        "One term a layer can be had, by construction: Yarotsky's net for $x^2$ has the error $2^{-2L-2}$, to the last bit. So can terms by width alone: a tanh "
+        "layer of width m has the first m odd terms of sin.",
+        f"Claims of document 000: {told}.",
+    )
+
+
+STUDY = Study(
+    name="depth-order",
+    title="Do layers correspond to terms? Orders by depth and width",
+    question=(
+        "Document 000 says that the layers of a residual network are the terms of a Taylor series: deeper is of higher order, wider only amplifies one order. "
+        "Which orders does a network have, by depth and width, which of them can it choose, and which block adds which?"
+    ),
+    claim=(
+        "000, L13–18 and L110–129: the number of layers corresponds to the number of terms; width amplifies one order, depth brings new ones; early layers approximate, later ones refine; "
+        "and this is why depth is better than width."
+    ),
+    refuted_by=(
+        "For 000: one network, of which every order of the output comes from one block of its own after training. For us: a torch model whose degree, rank, floor or coefficients by block are not the derived ones."
+    ),
+    experiments=(
+        Derivations(
+            "Orders by depth",
+            (
+                "Blocks whose activation is a power make the network a polynomial of its input, so that its orders can be counted. All steps are exact; the networks that prove them are "
+                "run through the forward maps of their layers over the rationals.",
+                "That all coefficients can be moved independently does not say that every polynomial is in reach, only that none in the neighbourhood is missing; from the width of the last two derivations on it is said, too, with explicit weights.",
+            ),
+            (
+                degree_of_depth,
+                *(partial(width_one, name) for name in ("square", "cube")),
+                *(partial(every_polynomial, name) for name in ("square", "cube")),
+            ),
+        ),
+        Reach(
+            "depth-order-reach",
+            REACH,
+            (
+                "How many of the coefficients can a network choose? As many as the map from its parameters to them has rank. The rank is taken exactly, over the rationals, at a random point: "
+                "what is found there holds everywhere but on a set of measure zero, unless the point was unlucky, and is a lower bound in any case.",
+                "A stream of one number, the literal picture of 000, stays at width 1 however wide its blocks are.",
+            ),
+            By((1, 2, 3), (1, 2, 3)),
+            By((1, 2, 3, 4), (1, 2, 3, 4, 6, 8)),
+        ),
+        Derivations(
+            "Floors: the best polynomial of a degree",
+            (
+                "No network of degree n is nearer to sin, in the mean square on $[-\\pi, \\pi]$, than the best polynomial of degree n. At width 1 not every polynomial is in reach, and the floor is higher: for two squares it is the minimum "
+                "of a function of one number, found with all its stationary points enclosed.",
+            ),
+            (best_mean_square_of_sine, width_one_law),
+        ),
+        Floors(
+            "depth-order-floors",
+            TRAINED,
+            (
+                "Residual nets of squares and cubes are fitted to sin by Levenberg and Marquardt's method in float64, on the nodes of a Gauss rule, so that the loss is the integral. The best of several seeds is then taken for the polynomial that it is: "
+                "its weights are rational numbers, and its error and its distance to the best polynomial of its degree are enclosed. That distance is what optimisation has left.",
+                "Even powers are of no use for sin: the floor of degree 2 is that of degree 1, and of degree 4 that of degree 3.",
+                "A wider network contains the narrower ones (put zeros), so a floor that is reached at a width is reached at every larger one.",
+            ),
+            CASES,
+        ),
+        Contributions(
+            "depth-order-matrix",
+            MATRIX,
+            (
+                "The output of a residual net with a linear readout is a sum with one term a block. Each of these is expanded in powers of x: certified from the weights, by power series in ball arithmetic, and measured on the torch model, cut off after each block, by Cauchy's integral.",
+                "000 has the l-th term in block l and nothing else. For sin, which has every other term only, block l is given the l-th of those that are there: the reading that is kindest to 000.",
+                "Tanh nets of five blocks and width 8, trained with Adam on 1024 random points: sin on $[-\\pi, \\pi]$ and exp on $[-2, 2]$.",
+            ),
+            (SINE, EXPONENTIAL),
+            8,
+            By(4, 12),
+            By(1500, 5000),
+        ),
+        PolynomialBlocks(
+            "depth-order-blocks",
+            BLOCKS,
+            (
+                "Three square blocks of width 4 reach the floor for sin: the function is then known to the last digits, and is the same for every seed that gets there. If blocks were terms, they would be the same, too.",
+            ),
+            "square",
+            3,
+            4,
+            By(6, 20),
+            By(100, 400),
+        ),
+        Teeth(
+            "depth-order-teeth",
+            TEETH,
+            (
+                "Yarotsky (2017, arXiv:1610.01145) writes $x^2 = x - \\sum_l T^{\\circ l}(x)/4^l$ with the tooth T of Telgarsky (2015, arXiv:1509.08101) and gives each block one term. The stream carries the tooth beside the sum: one number would not do.",
+            ),
+            By(8, 12),
+        ),
+        TanhWidths(
+            "depth-order-tanh",
+            TANH,
+            (
+                "If width amplified one order only, one hidden layer could not have several prescribed ones. It can: the factors of m tanh units solve a Vandermonde system. It is solved over the rationals for sin; the weights are then rounded to float64 and the torch model is measured.",
+            ),
+            By(6, 8),
+        ),
+    ),
+    closing=lambda sections: (
+        claims_section(
+            CLAIMED,
+            (
+                "Each word is computed from the sections named beside it; where the evidence is not there, the table says so.",
+            ),
+            CLAIMS,
+            sections,
+        ),
+    ),
+    conclusion=conclusion,
+)
