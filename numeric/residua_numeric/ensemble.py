@@ -249,5 +249,6 @@ class _State:
     def finite(self) -> list[bool]:
         """Of every network."""
         tensors = [self.flat, *self.buffers.values()]
-        found: list[bool] = torch.stack([t.flatten(1).isfinite().all(1) for t in tensors]).all(0).tolist()
+        largest = torch.stack([torch.linalg.vector_norm(t.flatten(1), torch.inf, dim=1) for t in tensors])
+        found: list[bool] = largest.isfinite().all(0).tolist()
         return found

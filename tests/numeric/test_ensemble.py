@@ -135,13 +135,13 @@ def test_a_diverged_network_spoils_no_other() -> None:
     for seed in range(8):
         model = build(CUBIC, seed)
         runs.append(train(model, SINE, 25, "sgd", 0.03, 100, seed))
-        if not runs[-1].stopped:
-            assert close(model, many.models[seed], "float64")
+        found = weights_of(many.models[seed])
+        for name, array in weights_of(model).items():  # of any size, so relative to it
+            assert abs(found[name] - array).max() <= 1e-8 * abs(array).max()
     assert many.stopped == tuple(run.stopped for run in runs)
     assert many.stopped_at == tuple(run.last.step for run in runs)
     assert "" in many.stopped
     assert any(many.stopped)
-    assert all(np.isfinite(array).all() for model in many.models for array in weights_of(model).values())
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 6, 7, 8])

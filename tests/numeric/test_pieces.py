@@ -101,6 +101,31 @@ def test_where_thirds_are_not_floats_no_kink_is_counted_twice() -> None:
     assert abs(found.breakpoints[0] - third) <= 4 * EPS
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_crossing_on_a_kink_that_is_there_adds_none(seed: int) -> None:
+    """relu(c x − d), and relu(e x − e d/c) one layer later: rounding puts its zero beside the kink, or not."""
+    c, d, e = np.random.default_rng(seed).uniform(1.0, 2.0, 3)
+    net = Network((Linear(1, 2), RELU, Linear(2, 2), RELU, Linear(2, 1)))
+    weights = {
+        "0.weight": [[c], [1.0]],
+        "0.bias": [-d, 0.0],
+        "2.weight": [[0.5, 0.0], [0.3, e]],
+        "2.bias": [0.0, -e * d / c],
+        "4.weight": [[1.0, 1.0]],
+        "4.bias": [0.0],
+    }
+    found = pieces(made(net, weights), 0.1, 3.0)
+    assert found.count == 2
+    assert abs(found.breakpoints[0] - d / c) <= 16 * EPS
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_relu_is_zero_at_its_kink(seed: int) -> None:
+    c, d = np.random.default_rng(seed).uniform(1.0, 2.0, 2)
+    found = pieces(made(Network((Linear(1, 1), RELU)), {"0.weight": [[c]], "0.bias": [-d]}), -1.0, 3.0)
+    assert np.array_equal(found.values[:2, 0], [0.0, 0.0])
+
+
 def test_kinks_that_cancel_are_not_counted() -> None:
     """relu(x − 0.1) − relu(x − 0.1) through other numbers; a unit that is always off; one without a successor."""
     net = Network((Linear(1, 5), RELU, Linear(5, 1)))
