@@ -326,6 +326,7 @@ def _parts(tree: referee.Tree) -> Iterable[referee.Tree]:
 
 
 GRID = 64
+ROUGH = 20  # digits of that estimate
 TERMS = 14  # from which the distance of the nearest singularity is estimated
 FARTHEST = 4.0  # taken for the distance where the series gives a larger one, or none
 
@@ -333,7 +334,7 @@ FARTHEST = 4.0  # taken for the distance where the series gives a larger one, or
 def _distance(judged: Callable[[Any, int], list[Any]]) -> float | None:
     """About how far the nearest singularity is, by the root test on the last coefficients; None where there is none
     to the order. A kink is not seen: it may lie nearer."""
-    mp.dps = DIGITS
+    mp.dps = ROUGH
     try:
         series = judged(None, TERMS)
     except (ArithmeticError, ValueError):
@@ -491,11 +492,21 @@ def _share(values: Iterable[bool]) -> float:
 
 
 def sources() -> str:
-    """A digest of the code that makes and judges enclosures, comments aside: whether a run was made with it."""
+    """A digest of the statements that make and judge enclosures: whether a run was made with this code."""
     from residua_symbolic.series import bounds, models, remainders
 
     files = [*(Path(str(module.__file__)) for module in (bounds, models, remainders)), Path(referee.__file__)]
-    return hashlib.sha256("".join(ast.dump(ast.parse(file.read_text())) for file in files).encode()).hexdigest()[:16]
+    return hashlib.sha256("".join(_bare(file) for file in files).encode()).hexdigest()[:16]
+
+
+def _bare(file: Path) -> str:
+    """Its statements, without comments and docstrings."""
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            body[:] = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    return ast.dump(tree)
 
 
 def full_run(log: Path, count: int, out: Path = FULL_RUN) -> Tally:

@@ -358,7 +358,8 @@ MODEL_FUNCTIONS: dict[str, Callable[[Model], Model]] = {
 class ModelDomain(Named):
     """Forward maps and expression graphs over models; constants are flint's rationals and balls.
 
-    Arrays are object arrays, mixed as they come. A contraction with a matrix of balls is done by flint's matrices.
+    Arrays are object arrays, mixed as they come. A contraction with balls, or with lines at + slope t, is done by
+    flint's matrices.
     """
 
     def number(self, value: Any) -> Any:
@@ -389,9 +390,31 @@ class ModelDomain(Named):
     def contract(self, weight: Array, x: Array) -> Array:
         """Σ_k weight[i, k] x[..., k]."""
         models = [entry for entry in x.flat if isinstance(entry, Model)]
-        if not models or any(isinstance(entry, Model) for entry in weight.flat):
+        parts = _lines(weight)
+        if not models or parts is None:
             return super().contract(weight, x)
-        return self._reduced(_contracted(weight, x, min(g.order for g in models), models[0].over))
+        order, over = min(g.order for g in models), models[0].over
+        at, slope = parts
+        result = _contracted(at, x, order, over)
+        if slope is not None:
+            result = result + np.frompyfunc(_delayed, 1, 1)(_contracted(slope, x, order, over))
+        return self._reduced(result)
+
+
+def _lines(weight: Array) -> tuple[Array, Array | None] | None:
+    """Entries at + slope t as two arrays of balls, the second None where nothing moves; None if they are not lines."""
+    models = [entry for entry in weight.flat if isinstance(entry, Model)]
+    if not models:
+        return weight, None
+    if not all(entry.order > 0 and entry.low.length() <= 2 and entry.rest.is_zero() for entry in models):
+        return None
+    part = np.frompyfunc(lambda entry, k: entry.low[k] if isinstance(entry, Model) else entry * (1 - k), 2, 1)
+    return part(weight, 0), part(weight, 1)
+
+
+def _delayed(g: Model) -> Model:
+    """t g."""
+    return _folded(g.low.left_shift(1), g.rest * g.over, g.order, g.over)
 
 
 def _applied(name: str, g: Any) -> Any:

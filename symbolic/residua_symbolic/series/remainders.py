@@ -244,10 +244,10 @@ def _is_noisy(spans: Sequence[_Span], hull: Ball) -> bool:
 def expression_remainder(
     function: Given, variable: str, at: sp.Expr, order: int, lower: sp.Expr, upper: sp.Expr, bits: int = 128
 ) -> Ball:
-    """A ball with f − T_n on lower <= variable <= upper, T_n the Taylor polynomial of f at `at`; infinite where no
-    bound can be had.
+    """A ball with f − T_n wherever f exists on lower <= variable <= upper, T_n the Taylor polynomial of f at `at`.
 
-    Raises ResiduaError unless lower <= at <= upper; PointError where T_n does not exist.
+    Infinite where no bound can be had: across poles, and where f does not exist on more than an edge as thin as the
+    rounding of balls. Raises ResiduaError unless lower <= at <= upper; PointError where T_n does not exist.
     """
     (node,) = from_program(Graph(), function.program)
     starts: dict[int, Ball] = {}
@@ -265,13 +265,14 @@ def expression_remainder(
 
 
 def _number(value: Any) -> Ball:
-    """A SymPy number as a ball, at the current precision."""
+    """A real number of SymPy's, or an exact one of Python's, as a ball at the current precision."""
     try:
-        (ball,) = evaluate([from_sympy(Graph(), sp.sympify(value))], {}, BallDomain())
-    except PointError as error:
-        raise ResiduaError(f"expected a real number, got {value}") from error
+        exact = value if isinstance(value, sp.Expr) else sp.Rational(*value.as_integer_ratio())
+        (ball,) = evaluate([from_sympy(Graph(), exact)], {}, BallDomain())
+    except (AttributeError, OverflowError, ValueError) as error:
+        raise ResiduaError(f"expected a real number, got {value!r:.40}") from error
     if not ball.is_finite():
-        raise ResiduaError(f"expected a finite real number, got {value}")
+        raise ResiduaError(f"expected a finite real number, got {value!r:.40}")
     return ball
 
 

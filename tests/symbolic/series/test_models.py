@@ -180,6 +180,16 @@ def test_contractions_agree_with_sums() -> None:
         assert_encloses(ModelDomain().contract(weight, mixed)[0][0], lambda x: 2 - 2 * (x.sin() + x))
 
 
+def test_contractions_with_what_moves_itself() -> None:
+    with precision(256, ORDER + 3):
+        weight = np.array([[variable(), flint.arb(2)]], dtype=object)
+        x = np.empty((1, 2), dtype=object)
+        x[0] = [rough(), rough()]
+        assert_encloses(ModelDomain().contract(weight, x)[0][0], lambda x: (x + 2) * (x.sin() + x))
+        weight[0, 1] = rough()
+        assert_encloses(ModelDomain().contract(weight, x)[0][0], lambda x: (x + x.sin() + x) * (x.sin() + x))
+
+
 def test_a_product_without_one_of_its_rests_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(self: Model, other: Any) -> Any:
         return models._folded(self.low * other.low, self.rest * other.span, self.order, self.over)
