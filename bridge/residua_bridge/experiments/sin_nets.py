@@ -13,7 +13,6 @@ from residua_numeric.ensemble import Ensemble, train_many
 from residua_numeric.pieces import Pieces, pieces
 from residua_numeric.tasks import Task
 from residua_symbolic.series.piecewise_linear import PiecewiseLinear, quadrature
-from residua_symbolic.series.plateau import taylor_error
 
 Floats = NDArray[np.float64]
 POINTS = 10_000  # 002, L73
@@ -98,10 +97,9 @@ class Nets:
         return np.array([_distances(f) for f in self._functions])
 
     @cached_property
-    def at_the_ends(self) -> Floats:
-        """Mean of (N − sin)(sin − T_9), by which T_9 is nearer than sin where it is below −E_9/2; (seeds,)."""
-        d9 = self.distances[:, DEGREES.index(9)]
-        return np.asarray((d9 - self.errors - taylor_error(9)) / 2)
+    def products(self) -> Floats:
+        """C_n: mean of (N − sin)(sin − T_n) over the interval, n = 1…15; (seeds, 15)."""
+        return np.array([_products(f) for f in self._functions])
 
     @cached_property
     def closest(self) -> NDArray[np.int64]:
@@ -144,7 +142,21 @@ def _distances(function: PiecewiseLinear) -> list[float]:
     x, weights = quadrature(function.knots)
     residual, found = function(x), []
     for n in DEGREES:
-        if n % 2:
-            residual = residual - (-1) ** (n // 2) * x**n / factorial(n)
+        residual = residual - _term(n, x)
         found.append(float(np.sum(weights * residual**2) / (2 * pi)))
     return found
+
+
+def _products(function: PiecewiseLinear) -> list[float]:
+    """As `_distances`, of the error of the network times what is left of sin."""
+    x, weights = quadrature(function.knots)
+    error, left, found = function(x) - np.sin(x), np.sin(x), []
+    for n in DEGREES:
+        left = left - _term(n, x)
+        found.append(float(np.sum(weights * error * left) / (2 * pi)))
+    return found
+
+
+def _term(n: int, x: Floats) -> Floats:
+    """Of degree n of sin; none for even n."""
+    return (-1) ** (n // 2) * x**n / factorial(n) if n % 2 else np.zeros_like(x)

@@ -305,7 +305,7 @@ STUDY = Study(
     title="A network trained on sin, and its Taylor polynomials",
     question=(
         "Document 002 trains a six-layer ReLU network on sin and compares it with Taylor polynomials of growing degree. Why does the "
-        "difference become flat, where, and at what height? Which polynomial is closest? How good could such a network be?"
+        "difference become flat, where, and at what height? Which polynomial is closest? And how well could such a network do?"
     ),
     claim=(
         "002, L67–82: five layers of Linear, Dropout and ReLU and a last linear one, 10,000 points on [−π, π], stopped below $5 \\times 10^{-4}$; the mean "
@@ -407,7 +407,7 @@ STUDY = Study(
             DROPOUT,
             (
                 "002 has dropout in every hidden layer and does not say at what rate. With dropout active the loss that training sees has a "
-                "floor of its own, the variance that dropout puts in; a stop below it is never met. What the network does in evaluation mode is another number.",
+                "floor of its own, the variance that dropout puts in; a stop below it is hardly ever met. What the network does in evaluation mode is another number.",
             ),
             tuple(Setting(dropout=rate, steps=200) for rate in (0.01, 0.1, 0.5)),
             By(5, 20),

@@ -1,5 +1,7 @@
 """Best polynomials in the supremum: bounds that meet, errors that alternate, Chebyshev's own cases."""
 
+import itertools
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -27,7 +29,7 @@ def test_bounds_meet_and_errors_alternate(text: str, lower: sp.Expr, upper: sp.E
     assert 0 < low <= high <= low * (1 + 1e-3)
     assert len(found.points) == degree + 2
     signs = [bool(e > 0) for e in found.errors]
-    assert all(a != b for a, b in zip(signs, signs[1:], strict=False))
+    assert all(a != b for a, b in itertools.pairwise(signs))
     assert all(float(abs(e).lower()) >= low * (1 - 1e-14) for e in found.errors)
     x = np.linspace(float(lower), float(upper), 5001)
     f = sp.lambdify(sp.Symbol("x", real=True), given(text).sympy, "numpy")

@@ -1,5 +1,6 @@
 """The plateau: bounds that hold whatever the network, and from which n on."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_one_n_earlier_some_network_leaves_the_plateau() -> None:
 
 def test_taylor_errors_fall() -> None:
     errors = [taylor_error(n) for n in range(1, 31, 2)]
-    assert all(b < a for a, b in zip(errors, errors[1:], strict=False))
+    assert all(b < a for a, b in itertools.pairwise(errors))
 
 
 @pytest.mark.parametrize(("size", "share"), [(0.0, 0.1), (-1.0, 0.1), (float("nan"), 0.1), (1e-3, 0.0), (1e-300, 1e-9)])
