@@ -26,6 +26,8 @@ from residua_symbolic.weights import Floats, Weights, checked_weights
 
 LEAST_BITS, MOST_BITS = 32, 1 << 14
 DOUBLINGS = 3  # of the precision, where balls are wider than floats
+ROOT_ORDER = 24
+FAR_INSIDE = 0.5  # of what the root test says, which is a little too large as a rule
 SHOWN = 8  # outputs in a table
 SHOWN_TERMS = 60
 
@@ -150,6 +152,18 @@ class NetworkSeries:
         return self.convergence.value
 
     @cached_property
+    def _rough_radius(self) -> float:
+        """By the root test of the orders 12 to 24, in float64; 0 where it cannot be had."""
+        try:
+            found = network_series(self.network, ROOT_ORDER, self.weights, self.at, self.along).coefficients
+        except ResiduaError:
+            return 0.0
+        sizes = abs(found).reshape(ROOT_ORDER + 1, -1).max(axis=1)[ROOT_ORDER // 2 :]
+        if not sizes.any():  # a polynomial, or pieces of one
+            return 0.0
+        return float(1 / np.max(sizes ** (1 / np.arange(ROOT_ORDER // 2, ROOT_ORDER + 1))))
+
+    @cached_property
     def kink_search(self) -> Any:
         """The nearest kinks of relu along the direction on both sides, and how they are known."""
         from residua_symbolic.series.kinks import nearest_kinks
@@ -245,8 +259,11 @@ class NetworkSeries:
         return corner
 
     def _warn_beyond_radius(self, reach: float) -> None:
+        """The radius, which may take a while, is asked for where the coefficients do not say that it is far away."""
         from residua_symbolic.series.expression import ConvergenceWarning
 
+        if reach < FAR_INSIDE * self._rough_radius:
+            return
         radius = self.radius
         limit = float(radius.upper) if isinstance(radius, Enclosure) else float(radius)
         if reach > limit:

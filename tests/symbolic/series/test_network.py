@@ -25,6 +25,7 @@ from residua_network import (
     RMSNorm,
 )
 from residua_symbolic.domains import balls
+from residua_symbolic.series.expression import ConvergenceWarning
 from residua_symbolic.series.network import NetworkSeries, network_series
 
 ORDER = 6
@@ -219,7 +220,13 @@ def test_relu_away_from_its_kink_and_at_it() -> None:
 )
 def test_bad_input_has_one_line(change: dict[str, Any], words: str) -> None:
     net = Network((Linear(2, 3), Activation("tanh")))
-    given: dict[str, Any] = {"net": net, "order": 3, "weights": weights_of(net), "at": np.zeros(2), "along": np.ones(2)} | change
+    given: dict[str, Any] = {
+        "net": net,
+        "order": 3,
+        "weights": weights_of(net),
+        "at": np.zeros(2),
+        "along": np.ones(2),
+    } | change
     with pytest.raises(ResiduaError, match=words) as caught:
         network_series(**given)
     assert "\n" not in str(caught.value)
@@ -302,3 +309,16 @@ def test_remainder_in_several_inputs() -> None:
     assert ((bound.lower - ROUNDINGS <= errors) & (errors <= bound.upper + ROUNDINGS)).all()
     with pytest.raises(ResiduaError):
         found.remainder(x + 0.1, x + 0.3)
+
+
+def test_beyond_the_radius_of_convergence_there_is_a_warning_and_an_honest_bound() -> None:
+    net = Network((Linear(1, 1, bias=False), Activation("tanh")))
+    found = network_series(net, 6, {"0.weight": np.ones((1, 1))}, np.zeros(1), np.ones(1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found.remainder(-1.5, 1.5)
+    with pytest.warns(ConvergenceWarning, match="beyond the radius of convergence"):
+        bound = found.remainder(-2.0, 1.0)
+    error = float(found.function(-2.0)[0] - found(-2.0)[0])
+    assert bound.lower[0] - ROUNDINGS <= error <= bound.upper[0] + ROUNDINGS
+    assert float(found.radius.upper if hasattr(found.radius, "upper") else found.radius) == pytest.approx(np.pi / 2)
