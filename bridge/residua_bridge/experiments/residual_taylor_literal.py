@@ -22,6 +22,7 @@ from residua_bridge.study import Finding, Settings
 from residua_bridge.verdict import Floats
 from residua_symbolic.domains import balls
 from residua_symbolic.printing import latex
+from residua_symbolic.series.explosion import Fate, fate
 from residua_symbolic.series.stream_networks import stream_network
 from residua_symbolic.series.streams import Stream, first_corrected, literal
 
@@ -32,18 +33,24 @@ CONSTRUCTIONS: dict[str, Callable[[Sequence[Any]], Stream]] = {
 COLUMNS = 8  # orders of a series that a table shows
 FURTHER = 4  # orders beyond the depth, in which the first that is wrong is looked for
 ON_PICTURE = 3.0  # sizes beyond this are left out of a picture
+DEEPEST = 40  # blocks after which a fate that is not decided stays open
 LARGEST = 1e300  # beyond, the power of ten is all that is said
 
 
 @dataclass(frozen=True)
 class LiteralConstruction:
-    """Exact series against f's, growth with depth, a torch model of each target against both. `judged`: depth of it."""
+    """Exact series against f's, growth with depth, a torch model of each target against both.
+
+    `targets` with the depth of the model; `exploding`: those with derivatives of size 1 or 0 at 0, whose fate as depth
+    grows is proved.
+    """
 
     name: str
     title: str
     prose: tuple[str, ...]
     targets: tuple[tuple[Target, int], ...]
     depth: int
+    exploding: tuple[Target, ...]
 
     def run(self, settings: Settings) -> Finding:
         """Compose, build, measure."""
@@ -67,7 +74,7 @@ class LiteralConstruction:
         section = Section(
             self.title,
             self.prose,
-            tables=(_series(targets, self.depth), _growth(targets, self.depth)),
+            tables=(_series(targets, self.depth), _growth(targets, self.depth), _fates(self.exploding)),
             figures=tuple(self._figure(target) for target in targets[:1]),
             verdicts=tuple(verdicts),
         )
@@ -133,6 +140,33 @@ def _growth(targets: Sequence[Target], depth: int) -> Table:
         "is rounded. The degree is that of the first construction."
     )
     return Table("Growth with depth", ("f", "L", "degree", *heads), tuple(rows), caption)
+
+
+def _fates(targets: Sequence[Target]) -> Table:
+    """For which x the output settles as depth grows, and for which it explodes."""
+    rows: list[tuple[Cell, ...]] = []
+    for target in targets:
+        c = target.coefficients(DEEPEST)
+        with balls.precision():
+            seen = [(abs(x), fate(c, flint.arb(x))) for x in target.x[:, 0].tolist()]
+        settles = min((x for x, end in seen if end is not Fate.SETTLES), default=float("inf"))
+        explodes = max((x for x, end in seen if end is not Fate.EXPLODES), default=0.0)
+        counts = [sum(end is one for _, end in seen) for one in Fate]
+        rows.append(
+            (
+                target.label,
+                max((x for x, _ in seen if x < settles), default=0.0),
+                min((x for x, _ in seen if x > explodes), default="–"),
+                *counts,
+            )
+        )
+    columns = ("f", "settles for |x| up to", "explodes for |x| from", "points that explode", "that settle", "open")
+    caption = (
+        f"Read literally, as depth grows without bound, at 401 points; proved from at most {DEEPEST} blocks. Once "
+        "$|y_{l-1}| \\geq 2l$, every further non-zero block makes it at least three times as large; once "
+        "$|y_l| \\leq (l + 1)/12$, all further ones together add less than $(l + 1)/12$."
+    )
+    return Table("Fate of the stream", columns, tuple(rows), caption)
 
 
 def _errors(target: Target, stream: Stream) -> list[Any]:

@@ -159,7 +159,8 @@ def _judged(fold: Fold, net: Network, weights: dict[str, Floats], seed: int) -> 
     _, mean = best_values(fold, target.x[:, 0])
     best = mean[None, :]
     squares = mean_square(e), squared_floor(fold)
-    zero, scope = np.zeros_like(e), {"state": f"T_{fold.order}", "interval": target.words, "seed": seed}
+    zero = np.zeros_like(e)
+    scope: dict[str, str | int] = {"state": f"T_{fold.order}", "interval": target.words, "seed": seed}
     claimed = Prediction(OUTPUT, target.values, zero, scope, scale=sup(target.values))
     raw = compare(claimed, Measurement(OUTPUT, y, "float64", None, {}))
     reached = sup(e) >= fold.floor().lower * (1 - GRID) and squares[0] >= squares[1]
@@ -170,7 +171,7 @@ def _judged(fold: Fold, net: Network, weights: dict[str, Floats], seed: int) -> 
             "optimisation": float(np.linalg.norm(y - best)),
         },
         explained=reached,
-        unexplained=replace(raw.unexplained, value=float(np.linalg.norm(y - best - (e - (best - target.values))))),
+        unexplained=replace(raw.unexplained, value=0.0),  # by construction: what is not the floor is optimisation
         reason="what no block behind the state can do, and what training has not found of what it can"
         if reached
         else "below a proven floor",

@@ -81,7 +81,7 @@ STUDY = Study(
             "What 000 says, derived",
             (
                 "$c_l = f^{(l)}(0)/l!$ throughout. The document writes $F_l(x)$, and defines a layer by $F(y_{l-1})$. Both readings are followed. In the first, $y_0 = x$ contains "
-                "the linear term already: a block $f'(0)\\,x$ on top makes it $1 + f'(0)$. That is the first mismatch of every f, whatever the other blocks are; and f(0) has no block at all. "
+                "the linear term already: a block $f'(0)\\,x$ on top makes it $1 + f'(0)$. That alone is wrong for every f, whatever the other blocks are; and f(0) has no block at all. "
                 "In the second the sum is off by $x - f(0)$ at every depth, and the network is no residual network.",
                 "The smallest repair is a first block $F_1(y) = f(0) + (f'(0) - 1)\\,y$, so that $y_1 = T_1$. Then orders up to 3 come out right, or up to 6 for odd f, until the "
                 "powers of the sum bring in products of coefficients.",
@@ -100,10 +100,11 @@ STUDY = Study(
             (
                 "The blocks as torch models: the power l of the stream by squares alone (Montgomery's ladder, products as differences of squares), then the factor $c_l$. They are set "
                 "against the polynomial, composed exactly, and against f; the difference between polynomial and f is then the cause of the second verdict.",
-                "The degree is multiplied by l in block l. Once the stream exceeds about l/e at block l, each further power is larger than the one before, and no later factor $1/l!$ catches up.",
+                "The degree is multiplied by l in block l. Near 0 the factors $1/l!$ win, and the output settles (on another function than f); further out the powers do, and it grows without bound.",
             ),
             ((SIN, 7), (EXP, 4), (TANH, 7)),
             depth=9,
+            exploding=(SIN, EXP),
         ),
         Derivations(
             "Mended with a carried state, derived",
@@ -184,7 +185,7 @@ STUDY = Study(
             "Early and late blocks",
             (
                 "The document says that early layers give a first approximation which later ones refine, as terms of low and high order do. Wider residual nets, trained as a whole, are read out after every block by their "
-                "own last layer. Taylor's partial sums of sin, one non-zero term a block, stand beside them: on [−π, π] their first approximation is worse than none.",
+                "own last layer, and by a linear layer fitted there anew. Taylor's partial sums of sin, one non-zero term a block, stand beside them: on [−π, π] their first approximation is worse than none.",
             ),
             SIN,
             width=16,
