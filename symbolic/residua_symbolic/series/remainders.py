@@ -16,15 +16,15 @@ import flint
 import numpy as np
 import sympy as sp
 
-from residua_network import Layer, Network, ResiduaError, Residual
+from residua_network import Network, ResiduaError
 from residua_symbolic.domains.balls import BallDomain, precision
 from residua_symbolic.expressions.conversion import from_program, from_sympy
 from residua_symbolic.expressions.evaluation import PointError, evaluate
 from residua_symbolic.expressions.given import Given
 from residua_symbolic.expressions.graph import Graph
-from residua_symbolic.layers import apply
 from residua_symbolic.series.bounds import UNBOUNDED, whole_power
 from residua_symbolic.series.models import Model, ModelDomain, line
+from residua_symbolic.series.walk import output
 
 Ball = Any
 Poly = Any
@@ -101,7 +101,7 @@ class _Remainder:
         low, high = (lower - centre).lower(), (upper - centre).upper()
         try:
             models = self._models(centre, low.union(high))
-        except PointError:  # f does not exist somewhere, or its sign is not certain
+        except ResiduaError:  # f does not exist somewhere, or its sign is not certain
             return _Piece(lower, upper, tuple(_nowhere() for _ in self.taylor))
         if not centre.is_zero():
             left = [
@@ -160,10 +160,10 @@ def _worst(
         k = min(endless, key=lambda k: widths[k])
         return k if widths[k] > narrowest else None
     found, most = None, slack
-    for output in zip(*spans, strict=True):
-        least, largest = _least(s.reached[0] for s in output), _largest(s.reached[1] for s in output)
+    for column in zip(*spans, strict=True):
+        least, largest = _least(s.reached[0] for s in column), _largest(s.reached[1] for s in column)
         size = abs(least).max(abs(largest))
-        for k, span in enumerate(output):
+        for k, span in enumerate(column):
             excess = (span.upper - largest).max(least - span.lower)
             if excess > 2 * span.noise and excess > most * size:
                 found, most = k, (excess / size if size > 0 else flint.arb.pos_inf())
@@ -278,8 +278,8 @@ def _number(value: Any) -> Ball:
 
 def _checked(left: Ball, right: Ball, where: str) -> tuple[Ball, Ball]:
     """The ends of the interval relative to the point as exact numbers, rounded outward."""
-    if left > 0 or right < 0:
-        raise ResiduaError(f"{where}: expected an interval that contains the point")
+    if not (left.is_finite() and right.is_finite()) or left > 0 or right < 0:
+        raise ResiduaError(f"{where}: expected a finite interval that contains the point")
     return left.lower().min(flint.arb(0)), right.upper().max(flint.arb(0))
 
 
@@ -351,7 +351,7 @@ def network_remainder(
             name: moving(value, moved[name]) if name in moved else _constants(value) for name, value in weights.items()
         }
         x = moving(rows, direction)
-        return [_as_model(value, x.flat[0]) for value in _outputs(net.layers, "", x, parameters).flat]
+        return [_as_model(value, x.flat[0]) for value in output(net, ModelDomain, x, parameters).flat]
 
     found = _certified(path, order, left, right, bits, NETWORK_PIECES)
     return _shaped(found, (*np.shape(at)[:-1], net.outputs))
@@ -372,7 +372,7 @@ def network_box_remainder(
     def path(start: Sequence[Ball], direction: Sequence[Ball], to: int, over: Ball) -> list[Model]:
         x = np.empty((1, net.inputs), dtype=object)
         x[0] = [line(float(a) + s, h, to, over) for a, s, h in zip(at, start, direction, strict=True)]
-        return [_as_model(value, x[0, 0]) for value in _outputs(net.layers, "", x, parameters).flat]
+        return [_as_model(value, x[0, 0]) for value in output(net, ModelDomain, x, parameters).flat]
 
     return _shaped(_certified_box(path, order, ends, bits), (net.outputs,))
 
@@ -385,19 +385,6 @@ def _shaped(found: Sequence[Ball], shape: tuple[int, ...]) -> Any:
 
 def _constants(values: Any) -> Any:
     return np.frompyfunc(lambda v: flint.arb(float(v)), 1, 1)(np.asarray(values))
-
-
-def _outputs(layers: Sequence[Layer], place: str, x: Any, parameters: Mapping[str, Any]) -> Any:
-    """The output of a chain of layers; `place` is the prefix of their names."""
-    for k, layer in enumerate(layers):
-        start = f"{place}{k}."
-        own = {name.removeprefix(start): value for name, value in parameters.items() if name.startswith(start)}
-
-        def branch(y: Any, layer: Layer = layer, at: str = f"{start}branch.") -> Any:
-            return _outputs(layer.layers, at, y, parameters) if isinstance(layer, Residual) else y
-
-        x = apply(ModelDomain(), layer, x, own, branch)  # a domain of its own: a layer's names are
-    return x
 
 
 @dataclass(frozen=True)
