@@ -36,7 +36,7 @@ def coefficients(function: Given, variable: str, at: sp.Expr, order: int) -> tup
         raise ResiduaError(f"expected a function of {variable} alone, got one of {', '.join(others)} as well")
     constants = Constants()
     found = _series(function, {variable: exact(at)}, constants, order)
-    return tuple(constants.sympy(p) if not found.is_rational else number(p) for p in _parts(found, order))
+    return tuple(map(number if found.is_rational else constants.sympy, _parts(found, order)))
 
 
 def polynomial(function: Given, at: Mapping[str, sp.Expr], order: int) -> dict[tuple[int, ...], sp.Expr]:
@@ -80,12 +80,11 @@ def _parts(found: Series, order: int) -> list[Any]:
 def _series(function: Given, at: Mapping[str, sp.Expr], constants: Constants, order: int) -> Series:
     """The expression along at + t d, to `order`; run again with more terms where quotients lose some."""
     (node,) = _with_quotients(from_program(Graph(), function.program))
-    where = ", ".join(f"{name} = {value}" for name, value in at.items())
     terms = order + 1
     with balls.precision(flint.ctx.prec, order + LOST + ROOM):
         while True:
             try:
-                found = _run(node, at, constants, terms, where)
+                found = _run(node, at, constants, terms)
             except TermsError:
                 missing = max(1, terms)
             else:
@@ -93,11 +92,11 @@ def _series(function: Given, at: Mapping[str, sp.Expr], constants: Constants, or
                 if missing <= 0:
                     return found
             if terms == order + LOST:
-                raise _refused("a divisor, or what a root or sign is taken of, may vanish altogether", where)
+                raise _refused("a divisor, or what a root or sign is taken of, may vanish altogether", at)
             terms = min(order + LOST, terms + missing)
 
 
-def _run(node: Node, at: Mapping[str, sp.Expr], constants: Constants, terms: int, where: str) -> Series:
+def _run(node: Node, at: Mapping[str, sp.Expr], constants: Constants, terms: int) -> Series:
     try:
         values = {name: _variable(constants, place, a, terms) for place, (name, a) in enumerate(at.items())}
         (found,) = evaluate([node], values, ExactDomain(constants))
@@ -106,17 +105,19 @@ def _run(node: Node, at: Mapping[str, sp.Expr], constants: Constants, terms: int
         regular: Series = found.regular()
         return regular
     except UndecidedError as error:
-        raise PointError(f"{error}: nothing is said about a Taylor series at {where}") from error
+        raise PointError(f"{error}: nothing is said about a Taylor series at {_where(at)}") from error
     except TooLongError as error:
         raise PointError(
-            f"{error} at {where}: take a lower order, or a point with fewer irrational constants"
+            f"{error} at {_where(at)}: take a lower order, or a point with fewer irrational constants"
         ) from error
     except RefusedError as error:
-        raise _refused(str(error), where) from error
+        raise _refused(str(error), at) from error
 
 
 def _variable(constants: Constants, place: int, a: sp.Expr, terms: int) -> Series:
     """a + t, or a + t d in several variables."""
+    if a.is_Rational and not constants.displacements:
+        return Series(constants, flint.fmpq_series([flint.fmpq(int(a.p), int(a.q)), 1][:terms], prec=terms))
     slope = constants.displacements[place] if constants.displacements else constants.rational(1)
     zeros = (constants.rational(0) for _ in range(terms - 2))
     return Series(constants, [constants.value(a), slope, *zeros][:terms])
@@ -145,5 +146,9 @@ def _product(graph: Graph, factors: Sequence[Node]) -> Node:
     return graph.apply("mul", *factors) if len(factors) > 1 else factors[0]
 
 
-def _refused(reason: str, where: str) -> PointError:
-    return PointError(f"{reason} at {where}: no Taylor series there")
+def _refused(reason: str, at: Mapping[str, sp.Expr]) -> PointError:
+    return PointError(f"{reason} at {_where(at)}: no Taylor series there")
+
+
+def _where(at: Mapping[str, sp.Expr]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in at.items())

@@ -337,6 +337,8 @@ def exact(at: object) -> sp.Expr:
     """
     try:
         e = at if isinstance(at, sp.Expr) else sp.Rational(at)
+        if e.is_Rational and e.is_finite:
+            return e
         e = e.xreplace({f: sp.Rational(f) for f in e.atoms(sp.Float)})
     except (TypeError, ValueError):
         raise ResiduaError(f"expected a point, got {at!r:.40}") from None

@@ -106,6 +106,8 @@ class ExactDomain:
         sign = -1 if odd == "sin" else 1
         s, k = turning(sign, h)
         at_s, at_k = self._of_constant(odd, c), self._of_constant(even, c)
+        if at_s.p.is_zero() and at_k.p.is_one():
+            return s if name == odd else k
         return s * at_k + k * at_s if name == odd else k * at_k + s * at_s * self.number(sign)
 
     def _tan(self, u: Series) -> Series:

@@ -136,6 +136,8 @@ class Series:
     __rmul__ = __mul__
 
     def _scaled(self, c: Constant) -> "Series":
+        if c.p.is_one():
+            return self
         if self.is_rational and c.p.is_constant():
             return self._like(self.parts * rational_value(c.p), self.low)
         return self._like([self.constants.product(c.p, p) for p in self.listed()], self.low)
