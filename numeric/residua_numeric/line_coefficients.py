@@ -1,4 +1,8 @@
-"""Taylor coefficients of a model along a line, by Cauchy's integral."""
+"""Taylor coefficients of a model along a line, by Cauchy's integral.
+
+Forward mode within forward mode would be another way, but it costs twice as much with every order, and torch 2.13
+differentiates its fused layer and batch norms wrongly from the second derivative on, without a word.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple
