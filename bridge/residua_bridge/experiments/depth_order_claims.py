@@ -33,7 +33,8 @@ def floors_hold(e: Evidence) -> bool:
     rows = e.rows(FITS)
     by_depth: dict[str, dict[int, float]] = {}
     for row in rows:
-        by_depth.setdefault(str(row[0]), {})[int(row[1])] = float(row[5])
+        floors = by_depth.setdefault(str(row[0]), {})
+        floors[int(row[1])] = min(float(row[5]), floors.get(int(row[1]), 1.0))  # of all widths
     falling = all(
         floors[a] > floors[b]
         for floors in by_depth.values()

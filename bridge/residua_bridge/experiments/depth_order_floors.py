@@ -198,8 +198,8 @@ class Floors:
             "Mean square errors for sin on [−π, π]. Floor: the best polynomial of that degree, by Legendre, exactly. "
             "Best fit: the polynomial that the best network is, from its weights, certified; digits: to how many of "
             f"them it is the floor. Fits at the floor: losses that agree with it to {DIGITS} digits. Excess: "
-            "certified; where all coefficients are in reach it is what optimisation has left. Two squares of width 1 have a floor "
-            "of their own."
+            "certified; where all coefficients are in reach it is what optimisation has left. Two squares of width 1 "
+            "have a floor of their own."
         )
         return Table("Floors and fits", head, rows, caption)
 
@@ -234,7 +234,9 @@ class Floors:
     def _figure(self, found: Sequence[Fitted]) -> Figure:
         curves = []
         for case in self.cases:
-            own = [one for one in found if one.case is case]
+            own = [one for one in found if one.case is case and one.floor >= REACHABLE]
+            if not own:
+                continue
             label = f"{case.activation}, L = {case.depth}"
             widths = tuple(float(one.width) for one in own)
             curves += [
@@ -246,7 +248,7 @@ class Floors:
                     tuple(float(one.fits.losses[one.fits.best]) for one in own),
                 ),
             ]
-        caption = "Lines: proved floors. Points: the least loss of several seeds, on torch in float64."
+        caption = "Lines: proved floors. Points: the least loss of several seeds. Floors beyond float64 are left out."
         return Figure(
             self.name, "Floors by depth and width", "width w", "mean square error", tuple(curves), "log", "log", caption
         )

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Discrepancy
 from residua_network import Activation, Linear, Network, Residual
 from residua_numeric import Measurement, Task, build, measure, weights_of
+from residua_numeric.contributions import contribution_coefficients
 from residua_numeric.ensemble import train_many
 from residua_symbolic import Prediction
 from residua_symbolic.series.contributions import Diagonality, contribution_series, diagonality
@@ -58,15 +58,9 @@ def tanh_network(blocks: int, width: int) -> Network:
 
 
 def measured_contributions(model: torch.nn.Sequential, order: int) -> tuple[Floats, Floats]:
-    """As `contribution_series`, by Cauchy's integral on the torch model cut off after each block; and the errors."""
-    values, errors = [], []
-    for k in range(len(model) - 1):
-        found = measure(cut(model, k), "taylor coefficients", np.zeros((1, 1)), along=np.ones((1, 1)), order=order)
-        assert found.error is not None
-        values.append(found.values[:, 0, 0])
-        errors.append(found.error[:, 0, 0])
-    rows = [values[0], *(b - a for a, b in pairwise(values))]
-    return np.array(rows), np.array([errors[0], *(a + b for a, b in pairwise(errors))])
+    """As `contribution_series`, by Cauchy's integral on the torch model, and what each may be off by."""
+    found = contribution_coefficients(model, np.zeros((1, 1)), np.ones((1, 1)), order)
+    return found.values[:, :, 0, 0].T, found.errors[:, :, 0, 0].T
 
 
 class Matrices(NamedTuple):

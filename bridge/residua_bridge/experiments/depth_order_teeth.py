@@ -28,7 +28,8 @@ from residua_symbolic.series.sawtooth import (
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 FINER = 3  # the grid has 2^(L + 3) steps: the tops of the error are on it
 DEEPEST_EXACT = 10  # depths at which broken lines are followed exactly
-SHOWN = 3  # depths whose errors are drawn
+SHOWN = 3  # depths whose errors are drawn, on 2^7 steps
+DRAWN = 7
 
 
 def model_of(depth: int, output: str) -> torch.nn.Sequential:
@@ -39,9 +40,9 @@ def model_of(depth: int, output: str) -> torch.nn.Sequential:
     return model
 
 
-def errors(depth: int) -> tuple[Floats, Floats]:
-    """A dyadic grid on [0, 1], and net − x² there, from torch."""
-    x = np.arange(2 ** (depth + FINER) + 1) / 2.0 ** (depth + FINER)
+def errors(depth: int, steps: int) -> tuple[Floats, Floats]:
+    """A grid of 2^steps steps on [0, 1], and net − x² there, from torch."""
+    x = np.arange(2**steps + 1) / 2.0**steps
     return x, measure(model_of(depth, "square"), "output", x[:, None]).values[:, 0] - x**2
 
 
@@ -57,7 +58,7 @@ class Teeth:
     def run(self, settings: Settings) -> Finding:
         """Derive, build, measure, count."""
         depths = tuple(range(1, self.depths.of(settings.profile) + 1))
-        found = [float(np.max(np.abs(errors(depth)[1]))) for depth in settings.track(depths, self.title)]
+        found = [float(np.max(np.abs(errors(depth, depth + FINER)[1]))) for depth in settings.track(depths, self.title)]
         counts = [pieces(model_of(depth, "sawtooth"), 0.0, 1.0).count for depth in depths]
         squares, teeth = self._squares(depths, found), self._teeth(depths, counts)
         section = Section(
@@ -116,7 +117,7 @@ class Teeth:
     def _errors(self) -> Figure:
         curves = []
         for depth in range(1, SHOWN + 1):
-            x, apart = errors(depth)
+            x, apart = errors(depth, DRAWN)
             curves.append(Curve(f"L = {depth}", "measured", tuple(x.tolist()), tuple(apart.tolist())))
             top = 2.0 ** (-2 * depth - 2)
             curves.append(Curve(f"L = {depth}: 2^(−2L−2)", "other", (0.0, 1.0), (top, top)))

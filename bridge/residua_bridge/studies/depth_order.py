@@ -57,7 +57,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     enough = {(row[0], row[1]): row[-1] for row in e.rows(WITHIN)}
     ((seeds, _, functions, parts),) = e.rows("One function")
     last = e.rows(PARTIAL)[0]
-    words = {str(row[0]): [] for row in e.rows("Claims")}
+    words: dict[str, list[str]] = {str(row[0]): [] for row in e.rows("Claims")}
     for row in e.rows("Claims"):
         words[str(row[0])].append(str(row[2]))
     told = "; ".join(f"{name} {' / '.join(found)}" for name, found in words.items())
