@@ -34,6 +34,7 @@ from residua_bridge.findings import Cell, Section, Table
 from residua_bridge.studies.sin_fit import CLAIMS, CLAIMS_TITLE, STUDY, closing, conclusion
 from residua_bridge.study import By, Experiment, Outcome, Settings, carry_out
 from residua_bridge.verdict import Verdict
+from residua_network import Linear
 from residua_symbolic.series.piecewise_linear import PiecewiseLinear
 
 SMALL = Setting(hidden=2, width=16, batch=64, rate=1e-2, steps=400, stop=2e-3)
@@ -216,7 +217,7 @@ def test_dropout_in_another_order_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
     from residua_bridge.experiments import sin_structure
 
     assert all(d.verdict is Verdict.AGREE for d in Structure("s", ()).run(Settings()).discrepancies)
-    monkeypatch.setattr(sin_structure, "Dropout", lambda rate: sin_structure.Linear(16, 16))
+    monkeypatch.setattr(sin_structure, "Dropout", lambda rate: Linear(16, 16))
     assert Structure("s", ()).run(Settings()).discrepancies[-2].verdict is Verdict.DIFFER
 
 

@@ -43,7 +43,7 @@ def as_float(e: sp.Expr) -> float:
 
 def closed_forms(kind: str, degrees: Sequence[int]) -> list[float]:
     """Mean square errors from the derivations."""
-    law = {TAYLOR: sine_error, BEST: sine_best_error}[kind]
+    law = sine_best_error if kind == BEST else sine_error
     return [as_float(law(degree)) for degree in degrees]
 
 
@@ -82,9 +82,11 @@ class PolynomialErrors:
 
     def _compared(self, kind: str) -> Discrepancy:
         """Those degrees at which float64 can tell the error from its own rounding."""
-        predicted, measured, bars = [], [], []
+        predicted: list[list[float]] = []
+        measured: list[list[float]] = []
+        bars: list[list[float]] = []
         for degree, value in zip(self.degrees, closed_forms(kind, self.degrees), strict=True):
-            error, rounding = {TAYLOR: _measured_taylor, BEST: _measured_best}[kind](degree)
+            error, rounding = (_measured_best if kind == BEST else _measured_taylor)(degree)
             bar = 2 * np.sqrt(value) * rounding + rounding**2 + NODES * UNIT * value  # the last: nodes and sum
             if bar <= RESOLUTION * value:
                 predicted, measured, bars = [*predicted, [value]], [*measured, [error]], [*bars, [bar]]

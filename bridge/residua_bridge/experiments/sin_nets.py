@@ -105,7 +105,7 @@ class Nets:
     def closest(self) -> NDArray[np.int64]:
         """The odd n ≤ 15 with the least D_n; (seeds,). Even n have the same polynomial as n − 1."""
         odd = self.distances[:, ::2]
-        return np.array(DEGREES)[::2][np.argmin(odd, axis=1)]
+        return np.asarray(np.array(DEGREES)[::2][np.argmin(odd, axis=1)])
 
     def on(self, data: Task) -> Floats:
         """Mean square error on the points of a task; (seeds,)."""

@@ -111,9 +111,14 @@ def _flat(nets: Nets) -> Discrepancy:
 def _from_floor(nets: Nets) -> Discrepancy:
     """D against the best found with as many pieces; the distance between them is what training left undone."""
     floors = np.array([found_error(min(int(n), ENOUGH)) for n in nets.counts])[:, None]
-    quantity, scope = "mean square error", {"seeds": len(floors), "pieces": f"{nets.counts.min()}–{nets.counts.max()}"}
+    quantity, counts = "mean square error", f"{nets.counts.min()}–{nets.counts.max()}"
     d = compare(
-        Prediction(quantity, floors, np.zeros_like(floors), {**scope, "net": words(nets.setting)}),
+        Prediction(
+            quantity,
+            floors,
+            np.zeros_like(floors),
+            {"seeds": len(floors), "pieces": counts, "net": words(nets.setting)},
+        ),
         Measurement(quantity, nets.errors[:, None], "float64", None, {"weights": nets.ensemble.dtype}),
     )
     left = nets.errors[:, None] - floors

@@ -17,7 +17,9 @@ from residua_symbolic.expressions.graph import Graph
 Pair = tuple[sp.Expr, sp.Expr]
 Polynomial = tuple[Pair, ...]
 ExponentialSum = Mapping[Pair, Polynomial]
-LARGEST = 600  # coefficients of one sum; a product of two such takes seconds
+LARGEST = 600  # coefficients of one sum
+PRODUCTS = 40_000  # of coefficients in one product of sums: a second or so
+POWER = 40  # of a sum with rates: every multiplication adds one
 ZERO, ONE = sp.Integer(0), sp.Integer(1)
 STATIONARY = (ZERO, ZERO)
 
@@ -46,6 +48,8 @@ def read(expression: sp.Expr, variable: sp.Symbol, at: sp.Expr = ZERO) -> Expone
         slope, shift = _linear(parts[0])
         return _kept({(slope, ZERO): ((sp.exp(shift), ZERO),)})
     if expression.is_Pow and expression.exp.is_Integer and 0 < expression.exp < LARGEST:
+        if expression.exp > POWER and set(parts[0]) != {STATIONARY}:
+            raise OutOfClassError("too high a power")
         return _product([parts[0]] * int(expression.exp))
     if isinstance(expression, sp.sin | sp.cos):
         slope, shift = _linear(parts[0])
@@ -75,7 +79,7 @@ def scaled(one: ExponentialSum, factor: sp.Expr) -> ExponentialSum:
 
 def multiplied(one: ExponentialSum, other: ExponentialSum) -> ExponentialSum:
     """The product: Re A · Re B = (Re AB + Re AB̄)/2."""
-    if sum(map(len, one.values())) * sum(map(len, other.values())) > LARGEST**2:
+    if sum(map(len, one.values())) * sum(map(len, other.values())) > PRODUCTS:
         raise OutOfClassError("too many terms")
     found: dict[Pair, Polynomial] = {}
     for (alpha, beta), p in one.items():

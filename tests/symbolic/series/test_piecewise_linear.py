@@ -134,4 +134,4 @@ def test_fits_approach_the_law() -> None:
 @pytest.mark.parametrize("pieces", [0, 2, 65, 1.5])
 def test_pieces_that_have_no_such_fit_are_refused(pieces: object) -> None:
     with pytest.raises(ResiduaError):
-        best_supremum(pieces)  # type: ignore[arg-type]
+        best_supremum(pieces)

@@ -7,6 +7,7 @@ import pytest
 import sympy as sp
 
 from residua_symbolic.derivation import Derivation, ProofError
+from residua_symbolic.enclosure import Enclosure
 from residua_symbolic.expressions.given import given
 from residua_symbolic.series.legendre import best_polynomial, legendre
 from residua_symbolic.series.mean_square import mean_square_error
@@ -65,23 +66,25 @@ def test_legendre_polynomials_are_sympys() -> None:
 def test_the_general_rule_finds_the_closed_form() -> None:
     for degree in (0, 1, 4, 7):
         found = best_polynomial(given("sin(x)"), "x", degree, -sp.pi, sp.pi)
+        assert not isinstance(found.coefficients, Enclosure)
         assert sp.expand(found.mean_square_error - sine_best_error(degree)) == 0
         assert all(
             sp.expand(a - b) == 0 for a, b in zip(found.coefficients, sine_best_coefficients(degree), strict=True)
-        )  # type: ignore[arg-type]
+        )
 
 
 def test_best_polynomials_of_other_functions_are_enclosed() -> None:
     found = best_polynomial(given("tanh(2*x)"), "x", 5, sp.Integer(-1), sp.Integer(2))
-    coefficients = [sp.Rational(float(c)) for c in found.coefficients.middle]  # type: ignore[union-attr]
+    assert isinstance(found.coefficients, Enclosure)
+    coefficients = [sp.Rational(float(c)) for c in found.coefficients.middle]
     middle = found.middle
     carried = mean_square_error(given("tanh(2*x)"), "x", middle, coefficients, sp.Integer(-1), sp.Integer(2))
     best = found.mean_square_error
-    assert float(carried.lower) <= float(best.upper) * (1 + 1e-12)  # type: ignore[union-attr]
-    assert float(best.lower) <= float(carried.upper)  # type: ignore[union-attr]
+    assert float(carried.lower) <= float(best.upper) * (1 + 1e-12)
+    assert float(best.lower) <= float(carried.upper)
     worse = [c + (sp.Rational(1, 1000) if k == 3 else 0) for k, c in enumerate(coefficients)]
     other = mean_square_error(given("tanh(2*x)"), "x", middle, worse, sp.Integer(-1), sp.Integer(2))
-    assert float(other.lower) > float(best.upper)  # type: ignore[union-attr]
+    assert float(other.lower) > float(best.upper)
 
 
 @pytest.mark.parametrize("derive", [mean_square_of_sine, best_mean_square_of_sine], ids=["Taylor", "best"])
