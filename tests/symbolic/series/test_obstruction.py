@@ -40,9 +40,12 @@ def behind_sine() -> obstruction.Floor:
 
 def test_floor_of_sine_behind_its_cubic(behind_sine: obstruction.Floor) -> None:
     """cos u sin v on 3u² + v² = 6, maximised by mpmath at 30 digits."""
+
+    def h(v: Any) -> Any:
+        return mpmath.cos(mpmath.sqrt(2 - v * v / 3)) * mpmath.sin(v)
+
     with mpmath.workdps(30):
-        h = lambda v: mpmath.cos(mpmath.sqrt(2 - v * v / 3)) * mpmath.sin(v)  # noqa: E731
-        v = mpmath.findroot(lambda t: mpmath.diff(h, t), (2.1, 2.4), solver="anderson")
+        v = mpmath.findroot(lambda at: mpmath.diff(h, at), (2.1, 2.4), solver="anderson")
         expected = float(mpmath.re(h(v)))
     assert behind_sine.lower <= expected <= behind_sine.upper
     assert expected - behind_sine.lower < 1e-7

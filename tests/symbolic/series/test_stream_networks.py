@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import flint
 import numpy as np
@@ -16,11 +18,11 @@ from residua_symbolic.series.stream_networks import (
     stream_network,
     taylor_network,
 )
-from residua_symbolic.series.streams import first_corrected, literal, matched, monomial, reverted, taylor
+from residua_symbolic.series.streams import Stream, first_corrected, literal, matched, monomial, reverted, taylor
 
 from .test_streams import EXP, ODD, SIN
 
-CONSTRUCTIONS = {
+CONSTRUCTIONS: dict[str, Callable[[list[Any]], Stream]] = {
     "literal": literal,
     "first corrected": first_corrected,
     "matched": matched,
@@ -30,7 +32,7 @@ CONSTRUCTIONS = {
 
 @pytest.mark.parametrize("scale", [1, 4])
 @pytest.mark.parametrize("c", [EXP[:8], SIN[:8], ODD])
-def test_the_carried_state_is_the_taylor_polynomial(c: list, scale: int) -> None:  # type: ignore[type-arg]
+def test_the_carried_state_is_the_taylor_polynomial(c: list[Any], scale: int) -> None:
     net = taylor_network(c, flint.fmpq(scale))
     assert net.polynomial() == taylor(c, len(c) - 1)
     kinds = {type(layer) for _, layer in net.network.walk()}
@@ -48,7 +50,7 @@ def test_every_partial_sum_is_carried() -> None:
 
 @pytest.mark.parametrize("name", CONSTRUCTIONS)
 @pytest.mark.parametrize("c", [EXP[:4], SIN[:6], ODD[:4]])
-def test_a_stream_is_its_network(c: list, name: str) -> None:  # type: ignore[type-arg]
+def test_a_stream_is_its_network(c: list[Any], name: str) -> None:
     stream = CONSTRUCTIONS[name](c)
     net = stream_network(stream, flint.fmpq(1, 2))
     assert set(net.network.sizes) == {1}

@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from fractions import Fraction
 from math import factorial
+from typing import Any
 
 import flint
 import pytest
@@ -37,8 +39,8 @@ def test_the_literal_construction_by_hand() -> None:
 
 
 @pytest.mark.parametrize("make", [literal, first_corrected, matched])
-def test_series_polynomial_and_values_agree(make) -> None:  # type: ignore[no-untyped-def]
-    stream: Stream = make(ODD[:5])
+def test_series_polynomial_and_values_agree(make: Callable[[list[Any]], Stream]) -> None:
+    stream = make(ODD[:5])
     whole = stream.polynomial()
     assert whole.degree() == stream.degree == 24
     for order in (0, 3, 9, 30):
@@ -51,7 +53,7 @@ def test_series_polynomial_and_values_agree(make) -> None:  # type: ignore[no-un
 
 
 @pytest.mark.parametrize("c", [EXP[:8], SIN[:10], ODD])
-def test_matched_orders_are_those_of_f_and_the_next_is_not(c: list) -> None:  # type: ignore[type-arg]
+def test_matched_orders_are_those_of_f_and_the_next_is_not(c: list[Any]) -> None:
     order = len(c) - 1
     series = matched(c).series(order)
     assert series == taylor(c, order)
