@@ -1,6 +1,6 @@
 # make report    set up, then derive, train, compare and write the reports into reports/
 # make test      set up, then lint, types and tests
-# make bench     set up, then time it against torch and other symbolic systems; writes benchmarks/*.md
+# make bench     set up, then time it against torch and other systems; writes benchmarks/*.md
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -18,6 +18,7 @@ test: .venv/installed-dev
 bench: .venv/installed-bench
 	$(BIN)/python benchmarks/jacobian.py
 	$(BIN)/python benchmarks/differentiation.py
+	$(BIN)/python benchmarks/taylor.py
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
