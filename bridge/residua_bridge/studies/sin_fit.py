@@ -5,14 +5,12 @@ from typing import Any
 
 from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, as_expected, claims_section
 from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.experiments.sin_errors import PolynomialErrors, as_float
+from residua_bridge.experiments.sin_errors import ERRORS, PolynomialErrors, as_float
 from residua_bridge.experiments.sin_lines import MEAN, NEEDED, ExplicitNetworks, PieceErrors
 from residua_bridge.experiments.sin_nets import DEGREES, STOP, Setting
 from residua_bridge.experiments.sin_plateau import READINGS, SHARES, STARTS, PlateauRule
 from residua_bridge.experiments.sin_structure import Structure
 from residua_bridge.experiments.sin_trained import (
-    ABOVE_PRINTED,
-    ABOVE_STOP,
     CLOSEST,
     DROPOUTS,
     NUMBER,
@@ -113,7 +111,7 @@ def _linear(e: Evidence) -> tuple[Judged, ...]:
     held = e.proved(STACK, "one after the other") and e.agree(STRUCTURE) and least >= floor * (1 - SHARE)
     words = (
         f"the best line is off by {floor:.4g} in the mean square, and trained stacks stop there: {least:.4g} at best. It is "
-        "not the Taylor polynomial of degree 1, whose error is nine times as large"
+        f"not the Taylor polynomial of degree 1, whose error is {_number(e.rows(ERRORS)[0][4]):.3g} times as large"
     )
     return (Judged(held, "true", words),)
 
@@ -206,11 +204,12 @@ def _closest(e: Evidence) -> tuple[Judged, ...]:
     counts = {int(_number(row[0])): int(_number(row[1])) for row in e.rows(CLOSEST)}
     total, own = len(e.rows(SEEDS)), counts.get(TERM, 0)
     most = max(counts, key=lambda n: counts[n])
+    begins = _number(_row(e, SUMMARY, f"plateau within {SHARE:g} from degree")["median"])
     towards = sum(int(_number(row[3])) for row in e.rows(CLOSEST) if row[0] == 9 and row[3] != "–")
     words = (
         f"closest are: {', '.join(f'$T_{{{n}}}$ for {k}' for n, k in counts.items() if k)} of {total}. Past the plateau's start "
         f"all are nearly equally close; what decides is how the network errs near ±π. {towards} of those closest to $T_9$ err "
-        f"there towards it. What {TERM} does mark is where the plateau begins, within {percent(SHARE)}"
+        f"there towards it. Degree {begins:g} is where the plateau begins, within {percent(SHARE)} (median)"
     )
     word = "true" if own == total else "false" if most != TERM else "conditional"
     return (Judged(sum(counts.values()) > 0, word, words),)  # type: ignore[arg-type]
@@ -232,9 +231,14 @@ def _plateau(e: Evidence) -> tuple[Judged, ...]:
     )
 
 
-def _counting(e: Evidence) -> tuple[Judged, ...]:
+def _derived_start(e: Evidence) -> int:
+    """The degree from which on the rule leaves a distance of 002's height no more than the share of room."""
     starts = {_number(row[0]): row for row in e.rows(STARTS)}
-    start = int(_number(starts[PRINTED][1 + SHARES.index(SHARE)]))
+    return int(_number(starts[PRINTED][1 + SHARES.index(SHARE)]))
+
+
+def _counting(e: Evidence) -> tuple[Judged, ...]:
+    start = _derived_start(e)
     readings = {str(row[0]): int(_number(row[1])) for row in e.rows(READINGS)}
     fits = [name for name, degree in readings.items() if degree == start]
     words = (
@@ -289,12 +293,12 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
         f"Of {len(verdicts)} verdicts {good} are as expected.",
         f"The plateau is a fact about the network, not about sin: for every network with error D the distance to $T_n$ lies within "
         f"$(\\sqrt{{D}} \\pm \\sqrt{{E_n}})^2$, and $E_n$ falls faster than any power. At D near {PRINTED:g} that leaves "
-        f"{percent(SHARE)} of room from degree 11 on; measured, it begins at degree {start['median']:g} (median).",
+        f"{percent(SHARE)} of room at most from degree {_derived_start(e)} on; measured, it begins at degree {start['median']:g} (median).",
         f"Which $T_n$ is closest is decided by how the network errs near ±π: "
         f"{', '.join(f'$T_{{{n}}}$ for {k}' for n, k in counts.items() if k)} of {total} networks.",
         f"The height of the plateau is another for every seed: {_number(height['least']):.3g} to {_number(height['largest']):.3g} with batches "
         f"of {Setting().batch}. {PRINTED:g} comes out with smaller ones: with batches of {smallest[0]}, where the stop sees a noisier loss, "
-        f"{smallest[8]} of {smallest[1]} networks lie above {STOP:g} ({ABOVE_STOP[5:]}) and {smallest[9]} above {PRINTED:g} ({ABOVE_PRINTED[5:]}).",
+        f"{smallest[8]} of {smallest[1]} networks lie above {STOP:g} and {smallest[9]} above {PRINTED:g}.",
         f"The networks have {pieces_row['least']:g} to {pieces_row['largest']:g} linear pieces where {needed['pieces that do']} do for {STOP:g} "
         f"({needed['pieces needed, proved']} are needed: proved). Their error is optimisation, not approximation.",
     )
@@ -435,7 +439,7 @@ STUDY = Study(
             WIDTH,
             (
                 "Pieces counted kink by kink, before and after training, in networks of one hidden layer and of five. A hidden layer of w units has at most "
-                "w kinks; depth may multiply them, and hardly does.",
+                "w kinks; depth could multiply them.",
             ),
             tuple(
                 Setting(hidden=hidden, width=width, steps=300)
