@@ -23,7 +23,7 @@ from residua_bridge.experiments.certified_orders import _OneNetwork
 from residua_bridge.experiments.certified_parameters import Parameters, _Ladder
 from residua_bridge.experiments.certified_radius import _OneRadius
 from residua_bridge.findings import Section, Table
-from residua_bridge.studies.certified_net import closing
+from residua_bridge.studies.certified_net import TRAINING, closing
 from residua_bridge.study import By, Settings
 from residua_numeric import build
 
@@ -115,7 +115,7 @@ def test_a_network_with_layer_normalisation() -> None:
 
 
 def test_radius_from_coefficients() -> None:
-    found = _OneRadius.of(trained(KINDS[0], STEPS))
+    found = _OneRadius.of(trained(KINDS[0], TRAINING.quick))
     assert found.trained.radius.certified
     assert str(found.discrepancy().verdict) == "agree"
     radius = radius_as_float(found.trained.radius)

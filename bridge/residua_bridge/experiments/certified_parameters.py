@@ -107,15 +107,13 @@ class _Ladder:
         return float(np.log2(abs(values[k, j - 1] / values[k, j])))
 
     def slopes(self) -> Discrepancy:
-        """n + 1, up to what steps that are not yet 0 add (known from the series), and rounding."""
-        limits = np.array([[n + 1.0] for n in ORDERS])
+        """Predicted from the series, finite steps included; the bar is the rounding of both errors in a ratio."""
         at_step, found = (
             np.array([[self.slope(values, k)] for k in range(len(ORDERS))])
             for values in (self.predicted, self.measured)
         )
-        rounding = 2 / (CLEAR * np.log(2))  # of both errors in the ratio
-        allowed = abs(at_step - limits) + rounding
-        prediction = Prediction(SLOPES, limits, allowed, self._scope, resolution=NEARLY)
+        rounding = np.full_like(at_step, 2 / (CLEAR * np.log(2)))
+        prediction = Prediction(SLOPES, at_step, rounding, self._scope, resolution=NEARLY)
         return compare(prediction, Measurement(SLOPES, found, "float64", None, {}))
 
     @property
@@ -126,8 +124,18 @@ class _Ladder:
     def texts(self) -> list[VerdictText]:
         return [
             as_text(self.errors(), f"Errors along the parameters are those of the series: {self.label}", "agree"),
-            as_text(self.slopes(), f"Halving the step divides |f − T_n| by 2^(n+1): {self.label}", "agree"),
+            as_text(
+                self.slopes(),
+                f"Halving the step divides |f − T_n| by 2^(n+1) in the limit: {self.label}",
+                "agree",
+                self._limit,
+            ),
         ]
+
+    @property
+    def _limit(self) -> str:
+        away = max(abs(self.slope(self.measured, k) - n - 1) for k, n in enumerate(ORDERS))
+        return f"predicted with what the finite step adds; measured slopes are within {away:.2g} of n + 1"
 
     def rows(self) -> list[tuple[Cell, ...]]:
         rows: list[tuple[Cell, ...]] = []

@@ -30,6 +30,7 @@ LADDER = (20, 40, 80, 160, 320)
 WINDOW = 16  # coefficients from which the last two singularities are read
 COARSE = 0.05  # a radius known to 5 % tells which interval converges
 QUANTITY = "radius of convergence"
+MOVED = f"bar: by how much the estimate moves from order {LADDER[-2]} to {LADDER[-1]}, and the certified width"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Radii:
         finite = [one for one in found if np.isfinite(one.radius) and one.trained.radius.certified]
         judged = [one.discrepancy() for one in finite]
         texts = [
-            as_text(d, f"The coefficients' radius is that of the singularities: {one.label}", "agree")
+            as_text(d, f"The coefficients' radius is that of the singularities: {one.label}", "agree", MOVED)
             for one, d in zip(finite, judged, strict=True)
         ]
         tables = (_radii(found), _tests(found), _beyond(found))

@@ -201,7 +201,7 @@ STUDY = Study(
                 "The same in the weights: $f(x_0; w + t d)$ along a random direction d of all parameters. Here the first order is the linearisation on which gradient descent "
                 "rests. $f - T_n = c_{n+1} t^{n+1} + c_{n+2} t^{n+2} + \\dots$: halving a small step divides the error by $2^{n+1}$.",
                 "The errors at each step are predicted from the certified series up to order 16, whose own remainder is enclosed, and measured on the torch model with its parameters moved. "
-                "The slope's limit $n + 1$ is judged at the smallest step that is clear of rounding, up to what the finite step adds by the series.",
+                "The slopes are judged at the smallest step that is clear of rounding, where they are $n + 1$ and what the finite step adds by the series.",
             ),
             TRAINING,
         ),

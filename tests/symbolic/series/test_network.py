@@ -322,3 +322,16 @@ def test_beyond_the_radius_of_convergence_there_is_a_warning_and_an_honest_bound
     error = float(found.function(-2.0)[0] - found(-2.0)[0])
     assert bound.lower[0] - ROUNDINGS <= error <= bound.upper[0] + ROUNDINGS
     assert float(found.radius.upper if hasattr(found.radius, "upper") else found.radius) == pytest.approx(np.pi / 2)
+
+
+def test_exact_where_the_root_is_rational() -> None:
+    net = Network((RMSNorm(2, eps=0.0),))
+    given = net, 5, weights_of(net), np.array([1.0, 7.0]), np.array([0.5, -2.0])
+    exact, floats = network_series(*given, exact=True), network_series(*given)
+    assert (abs(exact.values - floats.coefficients) <= ROUNDINGS).all()
+
+
+def test_the_function_along_parameters_is_that_of_moved_weights() -> None:
+    found, (net, w, x, v, _) = series_of(NETWORKS["plain"], parameters=True)
+    moved = network_series(net, 0, {name: value + 0.25 * v[name] for name, value in w.items()}, x, x)
+    assert (abs(found.function(0.25) - moved.coefficients[0]) <= ROUNDINGS * 10).all()
