@@ -74,7 +74,7 @@ def test_ranks_are_counted() -> None:
 
 # floors
 
-SMALL = Case("square", 1, 1, By((2,), (2,)), By(2, 2), By(60, 60))
+SMALL = Case("square", 1, 1, By((2,), (2,)), By(3, 3), By(60, 60))
 
 
 def test_a_fit_at_the_floor_agrees() -> None:
