@@ -19,7 +19,7 @@ from residua_symbolic.series.complex_balls import Curved, CurveDomain, TooWideEr
 Run = Callable[[Any, Array], Array]
 Place = Callable[[Any, Any], tuple[Any, Any]]  # of the parameter's middle and half: value in the middle, all slopes
 
-MOST_PIECES = 4000
+MOST_PIECES = 2000
 SHORTEST = 2.0**-50  # of a piece, as a share of its curve
 LONGEST_OF_LOOP = 2.0**-5  # so that the integral over a small circle is known to about a tenth
 ASIDE = 0.25  # how far around, beside the distance: less than √3/2, so that the way stays in the disc
@@ -28,6 +28,19 @@ MOMENTS = 3  # Laurent coefficients tried, those of orders −1, −2 and −3
 
 class NotCertifiedError(Exception):
     """A curve on which a condition cannot be told from 0 within the number of pieces allowed."""
+
+
+class Work:
+    """How much may still be computed: conditions evaluated, over all curves of one question."""
+
+    def __init__(self, left: float = float("inf")) -> None:
+        self.left = left
+
+    def spend(self, amount: int) -> None:
+        """Raises NotCertifiedError when nothing is left."""
+        self.left -= amount
+        if self.left < 0:
+            raise NotCertifiedError("too much work to tell: something")
 
 
 @dataclass(frozen=True)
@@ -42,8 +55,8 @@ class Exclusion:
 class _Walk:
     """A function followed along curves that begin at the real point a; with `kinks`, no further than to a kink."""
 
-    def __init__(self, run: Run, a: Any, kinks: bool = False) -> None:
-        self.run, self.domain, self.pieces, self.kinks = run, CurveDomain(), 0, kinks
+    def __init__(self, run: Run, a: Any, kinks: bool = False, work: Work | None = None) -> None:
+        self.run, self.domain, self.pieces, self.kinks, self.work = run, CurveDomain(), 0, kinks, work or Work()
         self.reached = 0.0  # parameter of the latest curve
         self.a = flint.acb(a)
         self.value: Array = None
@@ -66,6 +79,7 @@ class _Walk:
         self.value = self._piece(z, flint.acb(0), flint.arb(0)).middle
 
     def _piece(self, middle: Any, slope: Any, half: Any) -> Curved:
+        self.work.spend(sum(mark.at.size for mark in self.domain.marks))
         self.domain.begin(half)
         z = Curved(self.domain, _one(middle), _one(slope))
         found = self.run(self.domain, z)
@@ -131,7 +145,7 @@ def singular_functions(run: Run, a: Any, bits: int = BITS) -> tuple[int, int]:
     return sum(mark.at.size for mark in domain.marks), sum(u.middle.size for u in domain.kinks)
 
 
-def exclusion(run: Run, a: Any, radius: float, bits: int = BITS) -> Exclusion:
+def exclusion(run: Run, a: Any, radius: float, work: Work | None = None, bits: int = BITS) -> Exclusion:
     """Whether the function, real on the real axis, is certainly analytic for |z − a| <= radius.
 
     The arguments of all conditions around the circle, in the order of computation: each is analytic in the disc because
@@ -139,7 +153,7 @@ def exclusion(run: Run, a: Any, radius: float, bits: int = BITS) -> Exclusion:
     """
     with precision(bits):
         try:
-            walk = _Walk(run, a)
+            walk = _Walk(run, a, work=work)
             r = flint.arb(radius)
             walk.to((walk.a, walk.a + r))
             walk.domain.restart()
@@ -153,7 +167,13 @@ def exclusion(run: Run, a: Any, radius: float, bits: int = BITS) -> Exclusion:
 
 
 def is_singular(
-    run: Run, a: Any, near: complex, radius: float, longest: float = LONGEST_OF_LOOP, bits: int = BITS
+    run: Run,
+    a: Any,
+    near: complex,
+    radius: float,
+    longest: float = LONGEST_OF_LOOP,
+    work: Work | None = None,
+    bits: int = BITS,
 ) -> bool:
     """Whether the function, continued from a, is certainly singular in |z − near| <= radius.
 
@@ -168,8 +188,8 @@ def is_singular(
         begin = centre - r * towards / flint.acb(abs(towards).mid())
         corner = start + towards * flint.acb(0.5, ASIDE)
         for way in ((start, begin), (start, corner, begin)):
-            walk = _Walk(run, flint.arb(a))
             try:
+                walk = _Walk(run, flint.arb(a), work=work)
                 walk.to(way)
             except (NotCertifiedError, TooWideError):
                 continue

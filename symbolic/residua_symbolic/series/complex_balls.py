@@ -69,10 +69,10 @@ class Curved:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> "Curved":
-        return self + (-other)
+        return self.__add__(-other)
 
     def __rsub__(self, other: Any) -> "Curved":
-        return -self + other
+        return self.__neg__().__add__(other)
 
     def __mul__(self, other: Any) -> "Curved":
         if isinstance(other, Curved):

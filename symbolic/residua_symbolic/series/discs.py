@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 
 from residua_symbolic.domains.balls import BITS, precision
 from residua_symbolic.enclosure import Enclosure
-from residua_symbolic.series.circles import Run, exclusion, is_singular
+from residua_symbolic.series.circles import Exclusion, Run, Work, exclusion, is_singular
 from residua_symbolic.series.singularities import CandidateDomain, candidates, more_candidates
 
 CLOSE = (1e-9, 1e-6, 1e-3, 0.02)  # how close to a candidate circles are drawn, beside its distance: first that works
+AROUND = (1e-9, 1e-6, 1e-4, 1e-3, 4e-3, 0.02)  # radii of loops around it, likewise
+BESIDE, FARTHEST_BESIDE = 3, 1.05  # candidates near by that may bound it instead, and how far they may be
+MOST_WORK = 400_000.0  # conditions evaluated for one disc
 TRIED = 8  # candidates, nearest first
+SEARCHES = 2  # finer ones, where a disc turns out to hold a singularity that is no candidate
+BISECTIONS = 6
 SAMPLES = 512
 SHARE = 0.6  # of the estimate: the circle on which the coefficients of an estimate are taken
 FLOOR = 1e-12  # beside the largest sample: coefficients below are rounding
@@ -37,38 +42,47 @@ class Disc:
             return Enclosure(flint.arb(self.lower).union(flint.arb(self.upper)), BITS)
 
 
-def disc(run: Run, a: Any, shape: tuple[int, ...] = (), known: Sequence[complex] | None = None) -> Disc:
-    """Bounds of the radius of convergence at the real point a, a ball.
-
-    `shape` as `candidates` takes it; `known`: candidates found otherwise, in place of a search.
-    """
+def disc(run: Run, a: Any, shape: tuple[int, ...] = ()) -> Disc:
+    """Bounds of the radius of convergence at the real point a, a ball; `shape` as `candidates` takes it."""
     middle = float(flint.arb(a).mid())
-    found = tuple(candidates(run, middle, shape) if known is None else known)
-    lower, what, searched = 0.0, "no candidate was found", known is not None
-    place = 0
+    found = candidates(run, middle, shape)
     if not found:
-        return Disc(0.0, np.inf, (), complex(np.nan), what)
+        return Disc(0.0, np.inf, (), complex(np.nan), "no candidate was found")
+    work = Work(MOST_WORK)
+    lower, what, searches = 0.0, "", 0
+    place = 0
     while place < min(len(found), TRIED):
         z = found[place]
-        reach, reason = _reach(run, a, abs(z - middle))
+        reach, answer = _reach(run, a, abs(z - middle), work)
         if reach > lower:
-            lower = reach
-            upper = _upper(run, a, z, middle)
+            upper = _upper(run, a, found[place:], middle, work)
             if upper < np.inf:
-                return Disc(lower, upper, found, z, "singular")
-            what = f"whether it is singular at {shown(z)}"
+                return Disc(reach, upper, found, z, "singular")
+            lower, what = reach, f"whether it is singular at {shown(z)}"
             place += 1
             continue
-        if not searched:
-            searched = True
-            more = more_candidates(run, middle, abs(z - middle), shape)
-            merged = _merged(found, more, middle)
-            if abs(merged[place] - middle) < abs(z - middle):
-                found = merged
-                continue
-        what = what if lower else reason
-        break
+        what = what or answer.what
+        if lower or searches == SEARCHES:
+            break
+        searches += 1
+        inner, outer = _between(run, a, abs(z - middle), work) if answer.zero else (0.0, abs(z - middle))
+        found = _merged(found, more_candidates(run, middle, inner, outer, shape), middle)
+        if abs(found[0] - middle) >= abs(z - middle):
+            lower = inner
+            break
     return Disc(lower, np.inf, found, found[0], what)
+
+
+def _between(run: Run, a: Any, distance: float, work: Work) -> tuple[float, float]:
+    """A disc without singularities, and a little larger one, of at most this radius, that is not certain to be so."""
+    inner, outer = 0.0, distance
+    for _ in range(BISECTIONS):
+        middle = (inner + outer) / 2
+        if exclusion(run, a, middle, work).holds:
+            inner = middle
+        else:
+            outer = middle
+    return inner, outer
 
 
 def _merged(found: Sequence[complex], more: Sequence[complex], a: float) -> tuple[complex, ...]:
@@ -77,28 +91,33 @@ def _merged(found: Sequence[complex], more: Sequence[complex], a: float) -> tupl
 
 
 def shown(z: complex) -> str:
+    """A point, or a conjugate pair of them."""
     return f"{z.real:.6g}" if z.imag == 0 else f"{z.real:.6g} ± {abs(z.imag):.6g}i"
 
 
-def _reach(run: Run, a: Any, distance: float) -> tuple[float, str]:
-    """The radius of a disc, a little smaller than `distance`, without singularities; or 0, and why not."""
-    reason = ""
+def _reach(run: Run, a: Any, distance: float, work: Work) -> tuple[float, Exclusion]:
+    """The radius of a disc, a little smaller than `distance`, without singularities; or 0. With the latest answer."""
     for close in CLOSE:
         radius = distance * (1 - close)
-        answer = exclusion(run, a, radius)
+        answer = exclusion(run, a, radius, work)
         if answer.holds:
-            return radius, ""
-        reason = answer.what
+            return radius, answer
         if answer.zero:
             break
-    return 0.0, reason
+    return 0.0, answer
 
 
-def _upper(run: Run, a: Any, z: complex, middle: float) -> float:
-    """A bound above of the radius, from a singularity near z; infinite where none is certain."""
-    distance = abs(z - middle)
-    for close in CLOSE:
-        if is_singular(run, a, z, distance * close):
+def _upper(run: Run, a: Any, found: Sequence[complex], middle: float, work: Work) -> float:
+    """A bound above of the radius, from a singularity near the first candidate; infinite where none is certain.
+
+    Where poles of later layers pile up at the candidate, loops close to it decide nothing: one of those poles does.
+    """
+    first = abs(found[0] - middle)
+    beside = [(z, AROUND[0]) for z in found[1 : 1 + BESIDE] if abs(z - middle) < FARTHEST_BESIDE * first]
+    near, far = ([(found[0], close) for close in part] for part in (AROUND[:1], AROUND[1:]))
+    for z, close in (*near, *beside, *far):
+        distance = abs(z - middle)
+        if is_singular(run, a, z, distance * close, work=work):
             with precision():
                 bound = abs(flint.acb(z.real, z.imag) - flint.acb(a)) + flint.arb(distance * close)
             return float(np.nextafter(float(bound.upper()), np.inf))

@@ -21,7 +21,7 @@ SAME = sp.Float("1e-18", DIGITS)  # closer than this, beside 1 or its distance, 
 FEW_DIGITS, NEWTON_STEPS = 8, 4
 MOST_NODES = 60  # of an argument that is solved for: beyond that SymPy takes too long
 MOST_TERMS = 60  # of a family within the distance looked at
-HIGHEST_DEGREE = 6  # of a factor that is irreducible over the rationals
+HIGHEST_DEGREE = 4  # of a factor that is irreducible over the rationals; SymPy is slow beyond
 MOST_DERIVATIVES = 30
 
 

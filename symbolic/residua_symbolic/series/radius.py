@@ -32,7 +32,7 @@ from residua_symbolic.series.exact_singularities import (
     x,
     zeros_of,
 )
-from residua_symbolic.weights import Weights, checked_weights
+from residua_symbolic.weights import Weights, checked_rows, checked_weights
 
 ENTIRE = "entire: nothing in it has a singularity"
 FARTHEST = 1e12  # how far kinks of functions without singularities are looked for
@@ -82,8 +82,7 @@ def expression_radius(function: Given, variable: str, at: sp.Expr) -> Radius:
         found = _simplified(smooth, variable, at, a) or found
     if not kinks:
         return found
-    result = _before_kinks(run, a, found)
-    return result if result is found else _exact_kink(result, kinks, at)
+    return _exact_kink(_before_kinks(run, a, found), kinks, at)
 
 
 def _ball(at: sp.Expr) -> Any:
@@ -139,6 +138,8 @@ def _exact(node: Node, variable: str, at: sp.Expr, a: Any, form: sp.Expr | None 
                     continue
                 if form is not None and _is_removable(form, point, at):
                     gone.append(point)
+                elif not gone and exclusion(run, a, (1 - CLOSE[2]) * abs(point.number - complex(sp.N(at)))).zero:
+                    return None  # against what the solutions say: nothing is claimed
                 elif _is_singular(run, a, point, near, complex(sp.N(at))):
                     words = f"singular at {shown(point.number)}"
                     return Radius(distance_of(point, at), True, words, _floats(near[place:]))
@@ -202,7 +203,7 @@ def _simplified(node: Node, variable: str, at: sp.Expr, a: Any) -> Radius | None
 
 def _exact_kink(found: Radius, kinks: Sequence[Node], at: sp.Expr) -> Radius:
     """The same with an exact value, where the kink is a point known exactly."""
-    if not found.certified:
+    if not found.certified or not isinstance(found.value, Enclosure):
         return found
     upper = float(found.value.upper)
     try:
@@ -219,13 +220,13 @@ def network_radius(net: Network, weights: Weights, at: Any, along: Any = None) -
     `at`: (inputs,), or (rows, inputs) where batch statistics couple rows; `along`: an array like it (ones where None),
     or {parameter: array}. Raises ShapeError, WeightsError; PointError on a kink.
     """
-    x = np.atleast_1d(np.asarray(at, dtype=np.float64))
-    x = x.reshape(-1, x.shape[-1])
-    if x.shape[1] != net.inputs:
-        raise ShapeError(f"radius: at expects the shape ({net.inputs},) or (rows, {net.inputs}), got {np.shape(at)}")
+    rows = checked_rows(np.atleast_2d(np.asarray(at, dtype=np.float64)), "at", net.inputs)
     known = checked_weights(net, weights)
-    run = OfNetwork(net, known, x, _direction(along, x, known))
-    return _of(run, flint.arb(0), (1, 1))
+    run = OfNetwork(net, known, rows, _direction(along, rows, known))
+    zero, shape = flint.arb(0), (1, 1)  # points, rows, features
+    conditions, kinks = _counted(run, zero)
+    found = _analytic(run, zero, shape) if conditions else Radius(sp.oo, True, ENTIRE, ())
+    return _before_kinks(run, zero, found) if kinks else found
 
 
 def _direction(along: Any, x: Any, weights: Weights) -> Any:
@@ -237,16 +238,11 @@ def _direction(along: Any, x: Any, weights: Weights) -> Any:
                 raise ShapeError(f"radius: along[{name!r:.40}] expects {expected}, got {np.shape(value)}")
         return {name: np.asarray(value, dtype=np.float64) for name, value in along.items()}
     direction = np.ones_like(x) if along is None else np.asarray(along, dtype=np.float64)
-    if direction.size != x.size:
-        raise ShapeError(f"radius: along expects the shape {x.shape} of the point, got {direction.shape}")
+    if direction.size != x.size or not np.isfinite(direction).all():
+        raise ShapeError(
+            f"radius: along expects finite numbers in the shape {x.shape} of the point, got {direction.shape}"
+        )
     return direction.reshape(x.shape)
-
-
-def _of(run: Run, a: Any, shape: tuple[int, ...], analytic: Radius | None = None) -> Radius:
-    """The radius of the analytic function that it is near a (searched for unless given), then what kinks make of it."""
-    conditions, kinks = _counted(run, a)
-    found = analytic or (_analytic(run, a, shape) if conditions else Radius(sp.oo, True, ENTIRE, ()))
-    return _before_kinks(run, a, found) if kinks else found
 
 
 def _counted(run: Run, a: Any) -> tuple[int, int]:

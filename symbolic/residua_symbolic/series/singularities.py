@@ -19,9 +19,11 @@ STARTS_EACH = 8  # starting points for each condition, at least
 MANY_STARTS = 1200  # for all conditions together, where these are few
 MOST_STARTS = 3000
 ENOUGH_VALUES = 4_000_000  # complex numbers held for all conditions at all starting points together
+HIGHEST_MULTIPLICITY, NEAR_MULTIPLICITY = 4, 0.01
 CONVERGED = 1e-9  # last step beside the distance from the expansion point
 SAME = 1e-7  # two candidates at this distance, beside theirs from the expansion point, are one
 ROUNDS = 4
+FINE_RADII, FINE_ANGLES = 20, 150
 
 
 class Dual:
@@ -47,10 +49,10 @@ class Dual:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> "Dual":
-        return self + (-other)
+        return self.__add__(-other)
 
     def __rsub__(self, other: Any) -> "Dual":
-        return -self + other
+        return self.__neg__().__add__(other)
 
     def __mul__(self, other: Any) -> "Dual":
         if isinstance(other, Dual):
@@ -61,7 +63,7 @@ class Dual:
 
     def __truediv__(self, other: Any) -> "Dual":
         if not isinstance(other, Dual):
-            return self * (1 / np.asarray(other))
+            return self.__mul__(1 / np.asarray(other))
         self.domain.vanishes(other, 0)
         quotient = self.value / other.value
         return Dual(self.domain, quotient, (self.slope - quotient * other.slope) / other.value)
@@ -253,17 +255,24 @@ def candidates(run: Callable[[Any, Array], Array], a: float, shape: tuple[int, .
 
 
 def more_candidates(
-    run: Callable[[Any, Array], Array], a: float, radius: float, shape: tuple[int, ...] = ()
+    run: Callable[[Any, Array], Array], a: float, lower: float, upper: float, shape: tuple[int, ...] = ()
 ) -> tuple[complex, ...]:
-    """As `candidates`, by a finer search of |z − a| <= radius alone."""
+    """As `candidates`, by a finer search of lower <= |z − a| <= upper alone."""
     search = _Search(run, a, shape)
-    return tuple(search.newton(_grid(a, radius * np.linspace(0.02, 1.0, 50), 60)))
+    return tuple(search.newton(_grid(a, np.linspace(max(lower, upper / FINE_RADII), upper, FINE_RADII), FINE_ANGLES)))
 
 
 def _grid(a: float, radii: NDArray[np.float64], angles: int) -> Complexes:
     """The upper half of circles around a, and both ends of each."""
     turns = np.exp(1j * np.linspace(0, np.pi, angles))
-    return (a + radii[:, None] * turns[None]).ravel()
+    grid: Complexes = (a + radii[:, None] * turns[None]).ravel()
+    return grid
+
+
+def _multiplicity(ratio: Complexes) -> NDArray[np.float64]:
+    """m where steps shrink by 1 − 1/m, as Newton's method makes them near a zero of multiplicity m, else 1."""
+    m = np.clip(np.round(1 / (1 - ratio.real)), 1, HIGHEST_MULTIPLICITY)
+    return np.where(np.abs(ratio - (1 - 1 / m)) < NEAR_MULTIPLICITY, m, 1.0)
 
 
 class _Search:
@@ -306,8 +315,7 @@ class _Search:
         for _ in range(STEPS):
             with np.errstate(all="ignore"):
                 before, step = step, self._steps(z)[every, which]
-                ratio = np.abs(step / before)
-                step = np.where((ratio > 0.4) & (ratio < 0.95), step / (1 - ratio), step)  # a multiple zero
+                step = step * _multiplicity(step / before)
                 bound = np.abs(z - self._a)
                 short = np.where(np.abs(step) > bound, step / np.abs(step) * bound, step)
                 z = np.where(np.isfinite(z + short), z + short, z)
