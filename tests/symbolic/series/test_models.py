@@ -72,10 +72,11 @@ def test_functions_of_what_has_a_rest_of_its_own(name: str, order: int) -> None:
         assert_encloses(found, lambda x: FUNCTIONS[name](x.sin() + x))
 
 
+@pytest.mark.parametrize("order", [0, 1, ORDER])
 @pytest.mark.parametrize("name", sorted(ARITHMETIC))
-def test_arithmetic(name: str) -> None:
+def test_arithmetic(name: str, order: int) -> None:
     with precision(256, ORDER + 3):
-        assert_encloses(ARITHMETIC[name](rough()), lambda x: ARITHMETIC[name](x.sin() + x))
+        assert_encloses(ARITHMETIC[name](rough(order)), lambda x: ARITHMETIC[name](x.sin() + x))
 
 
 def test_models_of_different_order_meet_at_the_lower() -> None:
@@ -180,11 +181,12 @@ def test_contractions_agree_with_sums() -> None:
         assert_encloses(ModelDomain().contract(weight, mixed)[0][0], lambda x: 2 - 2 * (x.sin() + x))
 
 
-def test_contractions_with_what_moves_itself() -> None:
+@pytest.mark.parametrize("order", [0, ORDER])
+def test_contractions_with_what_moves_itself(order: int) -> None:
     with precision(256, ORDER + 3):
         weight = np.array([[variable(), flint.arb(2)]], dtype=object)
         x = np.empty((1, 2), dtype=object)
-        x[0] = [rough(), rough()]
+        x[0] = [rough(order), rough(order)]
         assert_encloses(ModelDomain().contract(weight, x)[0][0], lambda x: (x + 2) * (x.sin() + x))
         weight[0, 1] = rough()
         assert_encloses(ModelDomain().contract(weight, x)[0][0], lambda x: (x + x.sin() + x) * (x.sin() + x))

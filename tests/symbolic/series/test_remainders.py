@@ -50,6 +50,8 @@ SMOOTH = [
     ("tan(x)", 0, 3, Fraction(-3, 2), 1),
     ("x^(1/3)", 1, 4, HALF, 1),
     ("2^x", 0, 0, -1, 2),
+    ("sin(x)", 0, 0, 0, 3),
+    ("-sin(x)", 0, 0, 0, 3),
     ("sin(x)", 0, 40, Fraction(-1, 8), Fraction(1, 8)),
     ("x^x", 1, 3, HALF, Fraction(3, 2)),
 ]
