@@ -69,7 +69,7 @@ class Dual:
         return Dual(self.domain, quotient, (self.slope - quotient * other.slope) / other.value)
 
     def __rtruediv__(self, other: Any) -> "Dual":
-        return (0 * self + other) / self
+        return self.__mul__(0).__add__(other).__truediv__(self)
 
     def __pow__(self, exponent: int) -> "Dual":
         if exponent < 0:
