@@ -48,7 +48,13 @@ def examined(net: Network, model: torch.nn.Sequential, seed: int, loss: float) -
     exact, order = contributed_polynomials(net, weights_of(model)), degree_law(net)
     known = np.array([[_float(p[k]) for k in range(order + 1)] for p in exact])
     values, errors = measured_contributions(model, order)
-    scope = {"blocks": len(exact), "width": net.sizes[1], "orders": f"0 to {order}", "seed": seed, "dtype": "float64"}
+    scope: dict[str, str | int] = {
+        "blocks": len(exact),
+        "width": net.sizes[1],
+        "orders": f"0 to {order}",
+        "seed": seed,
+        "dtype": "float64",
+    }
     prediction = Prediction(QUANTITY, known, errors[1:], scope)
     return Fit(seed, loss, exact, known, compare(prediction, Measurement(QUANTITY, values[1:], "float64", None, {})))
 
@@ -107,7 +113,7 @@ class PolynomialBlocks:
             *(f"degree, seed {fit.seed}" for fit in found[:SHOWN]),
             *(f"largest size, seed {fit.seed}" for fit in found[:SHOWN]),
         )
-        rows = tuple(
+        rows: tuple[tuple[Any, ...], ...] = tuple(
             (
                 block + 1,
                 power ** (block + 1),

@@ -87,7 +87,8 @@ def counted_rank(net: Network, seed: int) -> tuple[int, float]:
     parameters |= {n: torch.tensor(rng.normal(size=p.shape)) for n, p in parameters.items() if n.endswith("bias")}
 
     def value(p: dict[str, torch.Tensor], one: torch.Tensor) -> torch.Tensor:
-        return functional_call(model, p, (one[None],))[0, 0]
+        found: torch.Tensor = functional_call(model, p, (one[None],))[0, 0]
+        return found
 
     slopes = vmap(grad(value), in_dims=(None, 0))(parameters, x)
     matrix = torch.cat([s.flatten(1) for s in slopes.values()], dim=1).numpy()
@@ -116,7 +117,9 @@ class Reach:
             for family in settings.track(FAMILIES, self.title)
             for depth in depths
         }
-        rows = tuple(self._row(family, depth, widths, ranks) for (family, depth), ranks in found.items())
+        rows: tuple[tuple[Any, ...], ...] = tuple(
+            self._row(family, depth, widths, ranks) for (family, depth), ranks in found.items()
+        )
         head = ("network", "depth L", "terms up to degree", *(f"w = {width}" for width in widths), "all from width")
         caption = (
             "How many coefficients can be moved independently: the rank of d(coefficients)/d(parameters), exact at a "
@@ -153,7 +156,7 @@ class Reach:
     def _degrees(self, depths: tuple[int, ...]) -> tuple[Any, str]:
         nets = [family.network(depth, width) for family, depth in self._cases(depths) for width in (1, 2)]
         law, counted = [degree_law(net) for net in nets], [counted_degree(net, 0) for net in nets]
-        scope = {
+        scope: dict[str, str | int] = {
             "networks": len(nets),
             "depth": f"1 to {max(depths)}",
             "width": "1, 2",
@@ -166,7 +169,7 @@ class Reach:
     def _ranks(self, depths: tuple[int, ...], widths: tuple[int, ...]) -> tuple[Any, str]:
         nets = [family.network(depth, width) for family, depth in self._cases(depths) for width in widths]
         law, counted = [coefficient_rank(net) for net in nets], [counted_rank(net, 0) for net in nets]
-        scope = {
+        scope: dict[str, str | int] = {
             "networks": len(nets),
             "depth": f"1 to {max(depths)}",
             "width": f"1 to {max(widths)}",

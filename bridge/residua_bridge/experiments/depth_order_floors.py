@@ -265,7 +265,7 @@ class Floors:
                 statement = f"{label}, width {widths}: trained to the proved floor"
                 every = [one.discrepancy for one in sure]
                 made.append(
-                    as_text(*every, statement, "agree") if len(every) == 1 else together(every, statement, "agree")
+                    as_text(every[0], statement, "agree") if len(every) == 1 else together(every, statement, "agree")
                 )
             for one in own:
                 if one not in sure:

@@ -145,7 +145,7 @@ class Trained:
         error = np.mean([_share_error(m, powers) for m in self.after])
         spread = shares.std(ddof=1) / np.sqrt(len(shares))
         quantity = "share of the block that 000 wants"
-        scope = {
+        scope: dict[str, str | int] = {
             "target": self.target.label,
             "blocks": len(powers),
             "width": self.network.sizes[1],
@@ -196,7 +196,7 @@ def cut(model: torch.nn.Sequential, blocks: int) -> torch.nn.Sequential:
 
 
 def _compared(m: Matrices, net: Network, word: str, seed: int) -> Discrepancy:
-    scope = {
+    scope: dict[str, str | int] = {
         "network": word,
         "blocks": len(m.predicted) - 1,
         "width": net.sizes[1],
@@ -275,7 +275,7 @@ class Contributions:
             "every block improves",
             "first half within 10 × the end",
         )
-        rows = tuple(
+        rows: tuple[tuple[Any, ...], ...] = tuple(
             (
                 one.target.label,
                 *(float(v) for v in np.median(one.partial, axis=0)),

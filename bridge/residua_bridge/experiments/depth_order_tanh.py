@@ -56,7 +56,7 @@ def built(width: int) -> Built:
     found = measure(model, QUANTITY, np.zeros((1, 1)), along=np.ones((1, 1)), order=order)
     assert found.error is not None
     values = found.values.reshape(1, -1)
-    scope = {"width": width, "orders": f"0 to {order}", "dtype": "float64"}
+    scope: dict[str, str | int] = {"width": width, "orders": f"0 to {order}", "dtype": "float64"}
     known = np.array([[float(int(q.p) / int(q.q)) for q in exact]])
     prediction = Prediction(QUANTITY, known, found.error.reshape(1, -1), scope)
     d = compare(prediction, Measurement(QUANTITY, values, "float64", None, {}))
@@ -102,7 +102,7 @@ def matched(one: Built) -> Discrepancy:
     powers = list(range(1, 2 * width, 2))
     wanted = np.array([[float(int(q.p) / int(q.q)) for q in sine_terms(width)]])
     rounding = [unit * (1 + p) * one.layer.amplification(p) * abs(w) for p, w in zip(powers, wanted[0], strict=True)]
-    scope = {"width": width, "orders": f"odd, 1 to {2 * width - 1}", "dtype": "float64"}
+    scope: dict[str, str | int] = {"width": width, "orders": f"odd, 1 to {2 * width - 1}", "dtype": "float64"}
     prediction = Prediction(QUANTITY, wanted, np.array([rounding]) + one.error[None, powers], scope)
     return compare(prediction, Measurement(QUANTITY, one.measured[None, powers], "float64", None, {}))
 
@@ -147,7 +147,7 @@ class TanhWidths:
             "net − sin on [−π, π], seen",
             "Taylor polynomial ",
         )
-        rows = tuple(
+        rows: tuple[tuple[Any, ...], ...] = tuple(
             (
                 one.layer.width,
                 float(np.max(np.abs(one.layer.weights["2.weight"]))),

@@ -76,13 +76,23 @@ class Teeth:
 
     def _squares(self, depths: tuple[int, ...], found: list[float]) -> Discrepancy:
         law = np.array([[2.0 ** (-2 * depth - 2)] for depth in depths])
-        scope = {"depth": f"1 to {max(depths)}", "width": 2, "points": f"k/2^(L+{FINER})", "dtype": "float64"}
+        scope: dict[str, str | int] = {
+            "depth": f"1 to {max(depths)}",
+            "width": 2,
+            "points": f"k/2^(L+{FINER})",
+            "dtype": "float64",
+        }
         quantity = "sup error"
         measured = Measurement(quantity, np.array(found)[:, None], "float64", None, {})
         return compare(Prediction(quantity, law, np.zeros_like(law), scope), measured)
 
     def _teeth(self, depths: tuple[int, ...], counts: list[int]) -> Discrepancy:
-        scope = {"depth": f"1 to {max(depths)}", "width": 2, "interval": "[0, 1]", "dtype": "float64"}
+        scope: dict[str, str | int] = {
+            "depth": f"1 to {max(depths)}",
+            "width": 2,
+            "interval": "[0, 1]",
+            "dtype": "float64",
+        }
         return exactly("pieces", [2**depth for depth in depths], counts, scope)
 
     def _table(self, depths: tuple[int, ...], found: list[float], counts: list[int]) -> Table:
@@ -95,7 +105,7 @@ class Teeth:
             "pieces on torch",
             "hidden units that one layer would need",
         )
-        rows = tuple(
+        rows: tuple[tuple[Any, ...], ...] = tuple(
             (
                 depth,
                 sum(int(np.prod(shape)) for shape, _ in sawtooth_network(depth)[0].parameters.values()),
