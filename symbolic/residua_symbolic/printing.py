@@ -78,6 +78,9 @@ class _Printer(LatexPrinter):
     def _print_erf(self, e: Any, exp: Any = None) -> str:
         return rf"\mathrm{{erf}}{self._power(exp)}\left({self._print(e.args[0])}\right)"
 
+    def _print_atan(self, e: Any, exp: Any = None) -> str:
+        return rf"\arctan{self._power(exp)}\left({self._print(e.args[0])}\right)"
+
     def _print_sign(self, e: Any, exp: Any = None) -> str:
         return rf"\mathrm{{sign}}{self._power(exp)}\left({self._print(e.args[0])}\right)"
 

@@ -81,6 +81,7 @@ def test_what_has_no_printer_is_refused() -> None:
 
 def test_functions() -> None:
     assert latex(sp.erf(x)) == r"\mathrm{erf}\left(x\right)"
+    assert latex(sp.atan(x) ** 2) == r"\arctan^{2}\left(x\right)"
     assert latex(sp.erf(x) ** 2) == r"\mathrm{erf}^{2}\left(x\right)"
     assert latex(sp.sign(x)) == r"\mathrm{sign}\left(x\right)"
     for function in (relu, step, sigmoid, softplus):

@@ -80,7 +80,7 @@ def _contained(name: str) -> Proof:
                         return False
         return True
 
-    return Proof("Arb: the ball of the code holds φ⁽ᵏ⁾/k! at points of intervals, k = 1, ..., 40", _precisely(holds))
+    return Proof("Arb: the ball of the code holds φ^(k)/k! at points of intervals, k = 1, ..., 40", _precisely(holds))
 
 
 def _points_of(name: str) -> Iterable[Any]:
@@ -91,7 +91,7 @@ def _points_of(name: str) -> Iterable[Any]:
 
 
 def _coefficients(name: str, point: Any) -> list[Any]:
-    """φ⁽ᵏ⁾/k! for k = 1, ..., 40."""
+    """φ^(k)/k! for k = 1, ..., 40."""
     last = ORDERS[-1]
     series = FUNCTIONS[name](flint.arb_series([point, 1], last + 1))
     return [series[order] for order in range(1, last + 1)]
@@ -213,7 +213,7 @@ def _arc_tangent() -> Derivation:
                 "each derivative",
                 sp.Derivative(pole, x),
                 -k * (x - sp.I) ** (-k - 1),
-                "so that atan⁽ᵏ⁾(x)/k! is the imaginary part of (x − i)^(−k)/k but for its sign",
+                "so that atan^(k)(x)/k! is the imaginary part of (x − i)^(−k)/k but for its sign",
                 (_zero(lambda right: sp.diff(pole, x) - right, "SymPy, for symbolic k"),),
             ),
             Bound(
@@ -304,7 +304,7 @@ def _weighted(h: Any, at: Any) -> Any:
 
 
 def _tanh_polynomials(last: int) -> list[Any]:
-    """P_1, ..., P_last with tanh⁽ᵏ⁾ = P_k(tanh): P_1 = 1 − y², P_(k+1) = (1 − y²) P_k'."""
+    """P_1, ..., P_last with tanh^(k) = P_k(tanh): P_1 = 1 − y², P_(k+1) = (1 − y²) P_k'."""
     rate = flint.fmpz_poly([1, 0, -1])
     found = [rate]
     while len(found) < last:
@@ -354,7 +354,7 @@ def _hyperbolic_tangent() -> Derivation:
                 "at its largest",
                 _size("tanh"),
                 closed,
-                "the sum at x = 0; also decided without the expansion: tanh⁽ᵏ⁾ = P_k(tanh) with exact P_k",
+                "the sum at x = 0; also decided without the expansion: tanh^(k) = P_k(tanh) with exact P_k",
                 (
                     Proof(
                         "flint: the supremum of P_k at the isolated roots of P_k', k = 1, ..., 40", _precisely(largest)
