@@ -201,7 +201,7 @@ def best_values(fold: Fold, x: Floats) -> tuple[Floats, Floats]:
     """Middle and weighted mean of f over all points with the state of each x; both (points,), in float64."""
     state = fold.state()
     slope = np.polyder(state.coefficients)
-    points = [[at, *state.others(at)] for at in x.tolist()]
+    points = [[at, *others[~np.isnan(others)].tolist()] for at, others in zip(x.tolist(), state.others(x), strict=True)]
     flat = exact_values(fold.target.ball, np.concatenate([np.array(p) for p in points])[:, None])[0]
     ends = np.cumsum([len(p) for p in points])[:-1]
     middle, mean = [], []

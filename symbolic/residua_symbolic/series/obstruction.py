@@ -19,7 +19,8 @@ from residua_symbolic.domains import balls
 
 Floats = NDArray[np.float64]
 Function = Callable[[Any], Any]  # of a ball
-GRID = 4001  # points from which the search for the best pair starts; it finds, it proves nothing
+GRID = 401  # points of each round of the search for the best pair; it finds, it proves nothing
+ROUNDS = 4  # each a grid between the neighbours of the best point of the one before
 CLOSE = 2.0**-40  # half-width of the interval in which the partner of a point is isolated
 TOLERANCE = 1e-3  # relative: how far the upper bound of a floor may lie above the lower one
 LARGEST = 400_000  # boxes; beyond, the upper bound is what they give
@@ -45,13 +46,21 @@ class State:
         low, high = float(self.lower.upper()), float(self.upper.lower())
         return float(np.nextafter(low, np.inf)), float(np.nextafter(high, -np.inf))
 
-    def others(self, x: float) -> list[float]:
-        """The other points of the interval with the same state, in float64."""
-        shifted = self.coefficients.copy()
-        shifted[-1] -= np.polyval(self.coefficients, x)
-        roots = np.roots(np.polydiv(shifted, np.array([1.0, -x]))[0])
-        real = roots.real[abs(roots.imag) < SAME]
-        return [float(r) for r in real if self.ends[0] <= r <= self.ends[1] and abs(r - x) > SAME]
+    def others(self, x: Floats) -> Floats:
+        """The other points of the interval with the states of x (points,), in float64: (points, degree − 1), NaN where
+        there are fewer. Eigenvalues of the companion matrices of (S(t) − S(x))/(t − x)."""
+        quotient = [np.full_like(x, self.coefficients[0])]
+        for coefficient in self.coefficients[1:-1]:
+            quotient.append(quotient[-1] * x + coefficient)
+        if len(quotient) < 2:
+            return np.empty((len(x), 0))
+        companion = np.zeros((len(x), len(quotient) - 1, len(quotient) - 1))
+        companion[:, 0, :] = -np.stack(quotient[1:], axis=1) / quotient[0][:, None]
+        companion[:, 1:, :-1] = np.eye(len(quotient) - 2)
+        roots = np.linalg.eigvals(companion)
+        inside = (roots.real >= self.ends[0]) & (roots.real <= self.ends[1])
+        others = (abs(roots.imag) < SAME) & inside & (abs(roots.real - x[:, None]) > SAME)
+        return np.where(others, roots.real, np.nan)
 
     def partner(self, x: float, near: float) -> Any:
         """A ball with a point of the state of x, by a change of sign; None where the signs do not show one."""
@@ -122,20 +131,23 @@ def _best_pairs(state: State, target: Function) -> "list[tuple[Any, tuple[Any, A
     """The pair of a fine grid that lies furthest apart, then of finer ones around it; each certified."""
     low, high = state.ends
     found: list[tuple[Any, tuple[Any, Any]] | None] = []
-    for _ in range(4):
-        points = np.linspace(low, high, GRID if not found else GRID // 20)
-        pairs = [(x, other) for x in points.tolist() for other in state.others(x)]
-        if not pairs:
+    for _ in range(ROUNDS):
+        points = np.linspace(low, high, GRID)
+        others = state.others(points)
+        apart = abs(_floats(target, others) - _floats(target, points)[:, None])
+        if np.isnan(apart).all():
             return found
-        best = max(pairs, key=lambda pair: abs(_float(target, pair[0]) - _float(target, pair[1])))
-        found.append(_certified(state, target, *best))
+        i, j = np.unravel_index(np.nanargmax(apart), apart.shape)
+        found.append(_certified(state, target, float(points[i]), float(others[i, j])))
         step = float(points[1] - points[0])
-        low, high = max(state.ends[0], best[0] - step), min(state.ends[1], best[0] + step)
+        low, high = max(state.ends[0], points[i] - step), min(state.ends[1], points[i] + step)
     return found
 
 
-def _float(target: Function, x: float) -> float:
-    return float(target(flint.arb(x)).mid())
+def _floats(target: Function, x: Floats) -> Floats:
+    """The function at points, NaN where there is none."""
+    values = [float("nan") if np.isnan(at) else float(target(flint.arb(at)).mid()) for at in x.ravel().tolist()]
+    return np.array(values).reshape(x.shape)
 
 
 def _certified(state: State, target: Function, x: float, other: float) -> tuple[Any, tuple[Any, Any]] | None:

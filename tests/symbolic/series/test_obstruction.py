@@ -79,6 +79,21 @@ def test_floors_with_closed_forms() -> None:
         assert floor.lower > expected * (1 - 1e-6)
 
 
+def test_others_are_the_other_real_roots_in_the_interval() -> None:
+    """Against the roots of each polynomial by itself, by mpmath; a state of degree 1 has none."""
+    for s in (state(SIN, 3), state(SIN, 5), state(EXP, 4), state(TANH, 3, 1.2)):
+        low, high = s.ends
+        points = np.linspace(low, high, 23)[1:-1]
+        for x, found in zip(points.tolist(), s.others(points), strict=True):
+            shifted = [float(c) for c in s.coefficients]
+            shifted[-1] -= float(np.polyval(s.coefficients, x))
+            roots = [complex(root) for root in mpmath.polyroots(shifted, maxsteps=200, extraprec=200)]
+            real = [root.real for root in roots if abs(root.imag) < 1e-9 and low <= root.real <= high]
+            expected = sorted(real, key=lambda root, x=x: abs(root - x))[1:]
+            assert np.sort(found[~np.isnan(found)]) == pytest.approx(sorted(expected), abs=1e-7)
+    assert state(SIN, 1).others(np.array([0.5, 1.0])).shape == (2, 0)
+
+
 def test_injective_states_have_no_floor() -> None:
     for s in (state(SIN, 1), state(EXP, 3), state(TANH, 5), state(SIN, 3, 1.4)):
         assert s.is_injective
@@ -122,6 +137,7 @@ def test_an_upper_bound_below_the_truth_would_be_seen(monkeypatch: pytest.Monkey
     """If boxes were ruled out that hold pairs, the upper bound would fall to the goal: plant it."""
     s, quintic = state(SIN, 3), taylor(SIN, 5)
     truth = floor_of(s, lambda x: value_at(quintic, x)).lower
+    monkeypatch.setattr(obstruction, "LARGEST", 20_000)  # no bound below the truth is ever reached: stop early
     assert obstruction._upper(s, lambda x: value_at(quintic, x), truth / 2) >= truth
     monkeypatch.setattr(obstruction, "_may_meet", lambda *_: False)
     assert obstruction._upper(s, lambda x: value_at(quintic, x), truth / 2) < truth
