@@ -103,24 +103,39 @@ def taylor_formula() -> Derivation:
     total = sp.Sum(slope(k) * (x - t) ** k / sp.factorial(k), (k, 0, n))
     derivative = slope(n + 1) * (x - t) ** n / sp.factorial(n)
 
-    def holds(right: sp.Expr) -> bool:
-        for order in range(DEEPEST + 1):
-            written = sp.Add(*(sp.diff(f(t), t, j) * (x - t) ** j / sp.factorial(j) for j in range(order + 1)))
-            if sp.expand(sp.diff(written, t) - right.subs(n, order).doit()) != 0:
-                return False
-        return True
+    def by_induction(right: sp.Expr) -> bool:
+        last, rest = last_apart(total.xreplace({n: n + 1}))
+        step = _one_factorial(sp.diff(last, t), n)
+        first = sp.diff(total.subs(n, 0).doit(), t)
+        return (
+            rest == total
+            and same(_one_factorial(right.xreplace({n: n + 1}), n) - right, step)
+            and same(right.subs(n, 0).doit(), first)
+        )
 
     remainder = sp.Integral(derivative, (t, a, x))
     polynomial = sp.Sum(slope(k, a) * (x - a) ** k / sp.factorial(k), (k, 0, n))
 
+    def by_integration(right: sp.Expr) -> bool:
+        """The Σ of the step before at t = a, and what it is the derivative of, integrated; at t = x only k = 0 is
+        left, which is f."""
+        (written,), (rest,) = right.atoms(sp.Sum), right.atoms(sp.Integral)
+        vanishing = total.function / (x - t) ** k
+        return bool(
+            right == written + rest
+            and written.xreplace({a: t}) == total
+            and rest == sp.Integral(derivative, (t, a, x))
+            and not vanishing.has(x)
+            and total.function.subs(k, 0).doit() == f(t)
+        )
+
     def of_polynomials(right: sp.Expr) -> bool:
-        for order in range(DEEPEST + 1):
+        for order in range(4):
             p = sp.Add(*(s * t**j for j, s in enumerate(sp.symbols(f"s_0:{order + 4}"))))
-            parts = [sp.diff(p, t, j).subs(t, a) * (x - a) ** j / sp.factorial(j) for j in range(order + 1)]
-            rest = sp.integrate(sp.expand(sp.diff(p, t, order + 1) * (x - t) ** order), (t, a, x)) / sp.factorial(order)
-            if sp.expand(p.subs(t, x) - sp.Add(*parts) - rest) != 0:
+            written = right.subs(n, order).doit(integrals=False).replace(f, sp.Lambda(t, p)).doit()
+            if sp.expand(p.subs(t, x) - written) != 0:
                 return False
-        return bool(right == polynomial + remainder)
+        return True
 
     steps = (
         Step(
@@ -128,7 +143,7 @@ def taylor_formula() -> Derivation:
             sp.Derivative(total, t, evaluate=False),
             derivative,
             "the product rule; every second part cancels the first of its neighbour",
-            (Proof(f"n = 0…{DEEPEST}, differentiated term by term, f a free function", holds),),
+            (Proof("induction over n, f a free function: the last term of the sum taken apart", by_induction),),
         ),
         Step(
             "Taylor's formula",
@@ -136,14 +151,18 @@ def taylor_formula() -> Derivation:
             polynomial + remainder,
             "integrated from t = a to t = x, where the sum is f(x); the integral is R_n",
             (
-                Proof(
-                    f"polynomials of degree n + 3 with free coefficients, n = 0…{DEEPEST}, integrated", of_polynomials
-                ),
+                Proof("the ends of the sum, and its derivative as the integrand", by_integration),
+                Proof("polynomials of degree n + 3 with free coefficients, n = 0…3, put in", of_polynomials),
             ),
         ),
     )
     assumptions = ("f is n + 1 times continuously differentiable between a and x",)
     return Derivation("Taylor's formula with its remainder", f(x), polynomial + remainder, assumptions, steps)
+
+
+def _one_factorial(e: sp.Expr, n: sp.Symbol) -> sp.Expr:
+    """(n + 1)! written as (n + 1) n!."""
+    return e.xreplace({sp.factorial(n + 1): (n + 1) * sp.factorial(n)})
 
 
 def read_literally() -> Derivation:
@@ -219,35 +238,76 @@ def _has_degree(right: sp.Expr) -> bool:
 
 
 def fed_the_input() -> Derivation:
-    """000, L87–100, taken by the letter: F_l(x). Then it is no residual net, and is off by x − f(0) at every depth."""
-    k = sp.Symbol("k", integer=True, positive=True)
+    """000, L87–100, taken by the letter: F_l(x). Then it is no residual net, and is off by x − f(0) at every depth; and
+    what another beginning than y_0 = x makes of either reading."""
+    k, depth = sp.Symbol("k", integer=True, nonnegative=True), sp.Symbol("L", integer=True, nonnegative=True)
     coefficient = sp.IndexedBase("c")
-    terms = sp.Sum(coefficient[k] * x**k, (k, 1, L))
-    whole = sp.Sum(coefficient[k] * x**k, (k, 0, L))
-    output, target = sp.Function("y")(L), sp.Function("T")(L)
+    terms = sp.Sum(coefficient[k] * x**k, (k, 1, depth))
+    whole = sp.Sum(coefficient[k] * x**k, (k, 0, depth))
+    output, target, begin = sp.Function("y")(depth), sp.Function("T")(depth), sp.Symbol("y_0")
 
-    def holds(right: sp.Expr) -> bool:
-        difference = x + terms - whole
-        return all(
-            same(difference.subs(L, depth).doit(), right.subs(L, depth).doit()) for depth in range(1, DEEPEST + 1)
+    def from_beginning(at: sp.Expr) -> Proof:
+        """By induction over L: both sums gain one term, the same; without blocks the difference is y_0 − c_0."""
+        (gained, before), (also, others) = last_apart(terms), last_apart(whole)
+        same_step = gained == also and (before, others) == (
+            terms.xreplace({depth: depth - 1}),
+            whole.xreplace({depth: depth - 1}),
         )
 
+        def holds(right: sp.Expr) -> bool:
+            return same_step and not right.has(depth) and same(at - whole.subs(depth, 0).doit(), right)
+
+        return Proof("induction over L: the last terms of both sums taken apart", holds)
+
     steps = (
-        Step("sum", output, x + terms, "000, L83, with F_l(x) = c_l x^l in the place of F_l(y_(l−1))"),
+        Step("sum", output, begin + terms, "000, L83, with F_l(x) = c_l x^l in the place of F_l(y_(l−1))"),
         Step(
-            "against the Taylor polynomial",
+            "begun with x",
             output - target,
             x - coefficient[0],
-            "the sums differ by the terms k = 0 and by the input that the stream began with",
-            (Proof(f"written out for L = 1…{DEEPEST}", holds),),
+            "as 000 has it: the sums differ by the terms k = 0 and by the input that the stream began with",
+            (from_beginning(x),),
+        ),
+        Step(
+            "begun with 0",
+            output - target,
+            -coefficient[0],
+            "y_0 = 0, which 000 does not say: right where f(0) = 0, but the blocks are fed from outside the stream",
+            (from_beginning(sp.S.Zero),),
+        ),
+        Step(
+            "begun with f(0)",
+            output - target,
+            sp.S.Zero,
+            "y_0 = f(0): Taylor's sum, each block reading x past the stream; 000's layer, L49, reads y_(l−1) alone",
+            (from_beginning(coefficient[0]),),
+        ),
+        Step(
+            "begun with 0, blocks fed the stream",
+            output,
+            sp.S.Zero,
+            "y_0 = 0 in the first reading: every F_l(0) is 0, and x never enters",
+            (Proof(f"the blocks composed, L = 1…{DEEPEST}", _stays_zero),),
         ),
     )
-    return Derivation("The same with every block fed x", output - target, x - coefficient[0], (), steps)
+    return Derivation("The same with every block fed x", steps[1].left, steps[1].right, ("y_0 = x in the result",), steps)
+
+
+def _stays_zero(right: sp.Expr) -> bool:
+    return all(
+        same(polynomial_of(series((sp.S.Zero,), literal_blocks(depth), DEEPEST)), right)
+        for depth in range(1, DEEPEST + 1)
+    )
 
 
 def corrected_blocks(depth: int) -> list[Block]:
     """The blocks of f with f(0) = 0 and f'(0) = 1 behind a first block that leaves y_1 = x = T_1."""
     return literal_blocks(depth)[1:]
+
+
+def literal_blocks_behind_slope(depth: int) -> list[Block]:
+    """The same of any f, counted from f(0): the first block turns x into c_1 x."""
+    return [(c[1] - 1, 1, sp.S.Zero), *corrected_blocks(depth)]
 
 
 def odd_blocks(depth: int) -> list[Block]:
@@ -256,27 +316,39 @@ def odd_blocks(depth: int) -> list[Block]:
 
 
 def first_block_corrected() -> Derivation:
-    """f'(0) = 1 and y_1 = T_1: orders 1 to 3 come out right, for odd f 1 to 6; then products of terms enter."""
+    """y_1 = T_1: order 2 comes out right only if f'(0) is 1 or −1; with f'(0) = 1 orders 1 to 3, for odd f 1 to 6, and
+    then products of terms enter."""
     general, odd = sp.Symbol("y_L"), sp.Symbol("y_L")
     right = sp.Add(*(c[k] * x**k for k in (2, 3))) + x + (c[4] + 3 * c[2] * c[3]) * x**4 + sp.O(x**5)
     right_odd = x + c[3] * x**3 + c[5] * x**5 + (c[7] + 5 * c[3] * c[5]) * x**7 + sp.O(x**8)
+    sloped = c[1] * x + c[2] * c[1] ** 2 * x**2 + sp.O(x**3)
     steps = (
         Step(
-            "any f",
+            "any slope",
+            general,
+            sloped,
+            "block l is a power of c_1 x + …: c_l comes out times c_1^l, right at order 2 only if c_2 (c_1² − 1) = 0",
+            (_to_order(literal_blocks_behind_slope, 2),),
+        ),
+        Step(
+            "f'(0) = 1, any f",
             general,
             right,
             "the cube of x + c_2 x² holds 3 c_2 x⁴",
             (_to_order(corrected_blocks, 4),),
         ),
         Step(
-            "odd f",
+            "f'(0) = 1, odd f",
             odd,
             right_odd,
             "the fifth power of x + c_3 x³ holds 5 c_3 x⁷",
             (_to_order(odd_blocks, 7),),
         ),
     )
-    assumptions = ("f'(0) = 1", "y counted from f(0): y_1 = x, F_l(y) = c_l y^l for l ≥ 2")
+    assumptions = (
+        "f'(0) = 1, but for the first step",
+        "y counted from f(0): y_1 = f'(0) x, F_l(y) = c_l y^l for l ≥ 2",
+    )
     return Derivation("The first block put right", general, right, assumptions, steps)
 
 

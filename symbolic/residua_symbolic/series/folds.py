@@ -45,10 +45,11 @@ def best_block() -> Derivation:
     sup = (high - low) / 2 + sp.Abs(z - middle)
 
     def by_cases(right: sp.Expr) -> bool:
-        sizes = {size: size.args[0] for size in right.atoms(sp.Abs)}
-        one, other = right.xreplace(sizes), right.xreplace({size: -e for size, e in sizes.items()})
+        """A sum with +|e| is the larger of its two cases, one with −|e| the smaller."""
+        (size,) = right.atoms(sp.Abs)
+        one, other = right.xreplace({size: size.args[0]}), right.xreplace({size: -size.args[0]})
         first, second = (one, other) if same(one, z - low) else (other, one)
-        return same(first, z - low) and same(second, high - z)
+        return same(right.coeff(size), sp.S.One) and same(first, z - low) and same(second, high - z)
 
     weights, values = sp.symbols("w_1:4", positive=True), sp.symbols("g_1:4", real=True)
     total = sp.Add(*weights)
@@ -120,7 +121,8 @@ def fold_of_sine() -> Derivation:
             "its derivative in v vanishes there and, for v > 0, nowhere else; it is 0 at v = 0 and falls beyond",
             (
                 Proof(
-                    "the derivative is a quadratic in v², whose roots are this and a negative one",
+                    "the derivative is a quadratic in v², whose roots are this, below 6, and a negative one; it is "
+                    "positive at 0",
                     _stationary(on_curve),
                 ),
             ),
@@ -225,7 +227,9 @@ def fold_of_tanh() -> Derivation:
             "1 < b < √3; the floor is at least (tanh b − tanh x_2)/2",
             (
                 Proof(
-                    "put into the ellipse with x_1 = b", lambda right: sp.expand(3 - b**2 - b * right - right**2) == 0
+                    "put into the ellipse with x_1 = b; 0 < x_2 < b at b = 21/20, 6/5, 3/2 and 17/10, and where x_2 "
+                    "is 0 or b, b is √3 or 1",
+                    lambda right: _is_partner(right, b),
                 ),
             ),
         ),
@@ -268,9 +272,26 @@ def _stationary(e: sp.Expr) -> Callable[[sp.Expr], bool]:
     def holds(right: sp.Expr) -> bool:
         roots = sp.roots(slope)
         negative = [root for root in roots if root.is_negative]
-        return slope.degree() == 2 and len(negative) == 1 and sp.expand(slope.eval(right)) == 0 and bool(right > 0)
+        inside = bool(right > 0) and bool(right < 6)  # the ellipse ends at v² = 6
+        rises = slope.degree() == 2 and len(negative) == 1 and bool(slope.eval(0) > 0)
+        return inside and rises and sp.expand(slope.eval(right)) == 0
 
     return holds
+
+
+def _is_partner(right: sp.Expr, b: sp.Symbol) -> bool:
+    """Whether (b, right) lies on the ellipse, and right between 0 and b: at samples, and nowhere else a border of it.
+
+    The other point of the ellipse, (−√(12 − 3b²) − b)/2, lies below −b.
+    """
+    on_ellipse = 3 - b**2 - b * x2 - x2**2
+    borders = [sp.Poly(on_ellipse.subs(x2, border), b).all_coeffs() for border in (sp.S.Zero, b)]
+    samples = [sp.Rational(n, d) for n, d in ((21, 20), (6, 5), (3, 2), (17, 10))]
+    return (
+        sp.expand(on_ellipse.subs(x2, right)) == 0
+        and borders == [[-1, 0, 3], [-3, 0, 3]]
+        and all(bool(right.subs(b, at) > 0) and bool(right.subs(b, at) < at) for at in samples)
+    )
 
 
 def _squares(right: sp.Expr, e: sp.Expr, highest: sp.Expr) -> bool:

@@ -66,3 +66,27 @@ def test_one_wrong_coefficient_of_the_literal_series_is_refused() -> None:
     for wrong in (c[2] * c[3] * x**4, c[2] * x**2, c[1] * x, x):
         with pytest.raises(ProofError):
             replace(step, right=step.right + wrong).check()
+
+
+def test_wrong_statements_of_the_right_shape_are_refused() -> None:
+    """The smaller of the two errors, the other point of the ellipse, the other root, another beginning, f at the wrong
+    end: each differs from what is printed by a sign or a name only."""
+    z, low, high = sp.symbols("z m M", real=True)
+    b = sp.Symbol("b", positive=True)
+    formula = construction.taylor_formula().steps[1].right
+    (integral,) = formula.atoms(sp.Integral)
+    wrong = (
+        (folds.best_block, "sup norm", (high - low) / 2 - sp.Abs(z - (low + high) / 2)),
+        (folds.fold_of_tanh, "the point with the state of b", (-sp.sqrt(12 - 3 * b**2) - b) / 2),
+        (folds.fold_of_sine, "where it is largest", (9 - 3 * sp.sqrt(13)) / 4),
+        (construction.fed_the_input, "begun with f(0)", sp.IndexedBase("c")[0]),
+        (construction.fed_the_input, "begun with x", construction.x),
+        (construction.taylor_formula, "Taylor's formula", formula.xreplace({construction.a: construction.t})),
+        (construction.taylor_formula, "Taylor's formula", formula - 2 * integral),
+        (construction.taylor_formula, "Taylor's formula", formula - integral),
+    )
+    for make, name, right in wrong:
+        (step,) = [s for s in make().steps if s.name == name]
+        step.check()
+        with pytest.raises(ProofError):
+            replace(step, right=right).check()
