@@ -219,7 +219,14 @@ class _Walk:
 
 
 def _solve(J: Tensor, r: Tensor, damping: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """min over d of |J d + r|² + λ |D d|²: d, and by how much |J d + r|² lies below |r|², without cancellation."""
+    """min over d of |J d + r|² + λ |D d|²: d, and by how much |J d + r|² lies below |r|², without cancellation.
+
+    With more parameters than residuals D d lies in the span of the rows of J/D, and is found there.
+    """
+    if J.shape[2] > J.shape[1]:
+        basis, rows = torch.linalg.qr((J / scale[:, None]).mT)
+        inside, promised = _solve(rows.mT, r, damping, torch.ones_like(r))
+        return torch.einsum("spm,sm->sp", basis, inside) / scale, promised
     below = torch.diag_embed(damping.sqrt()[:, None] * scale)
     q, upper = torch.linalg.qr(torch.cat([J, below], dim=1))
     projected = torch.einsum("smp,sm->sp", q[:, : J.shape[1]], r)

@@ -130,10 +130,12 @@ def test_polish_goes_on_from_a_training() -> None:
     assert all(np.array_equal(before[name], array) for name, array in weights_of(model).items())
 
 
-def test_the_decrease_promised_is_that_of_the_linear_model() -> None:
+@pytest.mark.parametrize(("residuals", "parameters"), [(7, 3), (5, 5), (3, 7), (1, 4)])
+def test_the_decrease_promised_is_that_of_the_linear_model(residuals: int, parameters: int) -> None:
+    """With fewer parameters than residuals and with more, where the step is found in the span of the rows."""
     generator = torch.Generator().manual_seed(0)
-    J = torch.randn(2, 7, 3, generator=generator, dtype=torch.float64)
-    r = torch.randn(2, 7, generator=generator, dtype=torch.float64)
+    J = torch.randn(2, residuals, parameters, generator=generator, dtype=torch.float64)
+    r = torch.randn(2, residuals, generator=generator, dtype=torch.float64)
     damping, scale = torch.tensor([0.3, 2.0], dtype=torch.float64), J.norm(dim=1)
     move, promised = _solve(J, r, damping, scale)
     for s in (0, 1):
@@ -141,6 +143,15 @@ def test_the_decrease_promised_is_that_of_the_linear_model() -> None:
         assert torch.allclose(squares @ move[s], -J[s].T @ r[s], rtol=0, atol=1e-13)
         left = (J[s] @ move[s] + r[s]).square().sum()
         assert abs(r[s].square().sum() - left - promised[s]) < 1e-13
+
+
+def test_a_parameter_without_influence_stays_where_more_are_given_than_residuals() -> None:
+    J = torch.tensor([[[1.0, 0.0, 2.0], [0.0, 0.0, 1.0]]], dtype=torch.float64)
+    r, scale = torch.tensor([[1.0, -1.0]], dtype=torch.float64), torch.ones(1, 3, dtype=torch.float64)
+    move, promised = _solve(J, r, torch.tensor([1e-14], dtype=torch.float64), scale)
+    assert move[0, 1] == 0
+    assert torch.allclose(J[0] @ move[0], -r[0], rtol=0, atol=1e-12)
+    assert abs(promised[0] - 2) < 1e-12
 
 
 NORMED = Network((Linear(1, 3), LayerNorm(3), Activation("tanh"), BatchNorm(3, statistics="running"), Linear(3, 1)))
