@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import flint
 import numpy as np
@@ -77,18 +78,25 @@ def _enclosed(
     square, bits = mean_square(function.program, variable, middle, (ZERO,), low, high)
     bits = max(bits, *(own for _, own in found))
     with balls.precision(bits):
-        moments = [ball for ball, _ in found]
+        moments = [_known(ball) for ball, _ in found]
         coefficients = [
-            sum(
-                ((2 * k + 1) * moments[k] * constant(p[power]) for k, p in enumerate(basis) if power < len(p)),
-                flint.arb(0),
+            _known(
+                sum(
+                    ((2 * k + 1) * moments[k] * constant(p[power]) for k, p in enumerate(basis) if power < len(p)),
+                    flint.arb(0),
+                )
             )
             for power in range(len(basis))
         ]
-        error = square - sum(((2 * k + 1) * b**2 for k, b in enumerate(moments)), flint.arb(0))
+        error = _known(square - sum(((2 * k + 1) * b**2 for k, b in enumerate(moments)), flint.arb(0)))
     return BestPolynomial(
         low, high, Enclosure(_array(moments), bits), Enclosure(_array(coefficients), bits), Enclosure(error, bits)
     )
+
+
+def _known(ball: Any) -> Any:
+    """The ball, or all numbers where it holds none: bounds that are not there leave ∞ − ∞."""
+    return ball if ball.is_finite() else flint.arb(0, float("inf"))
 
 
 @cache

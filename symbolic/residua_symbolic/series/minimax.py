@@ -9,7 +9,7 @@ enclosed.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import cos, pi
+from math import cos, pi, sqrt
 from typing import Any
 
 import flint
@@ -32,6 +32,8 @@ EXCHANGES = 60
 SKEW = 1.1  # Chebyshev's points lie so that for an odd function the level may be 0, and nothing alternates
 CLOSE = 1e-9  # how much larger the supremum may be than the least alternating error
 SAMPLES = 12  # points between two of the reference
+GOLDEN = (3 - sqrt(5)) / 2
+TURNS = 50  # of golden section: a place is then known to 1e-10 of the distance between two samples
 ORDER = 24  # of the Taylor polynomials of f that bound the error, beyond the degree
 DEPTH = 12  # halvings of the interval, at most, until a remainder is small beside the error
 SHARE = 1e-6  # of the error, that a remainder may have
@@ -113,7 +115,7 @@ def _exchanged(f: Function, ends: tuple[Any, Any], degree: int) -> tuple[tuple[A
         if len(chosen) < degree + 2:
             raise ResiduaError(
                 f"best_in_supremum: expected {degree + 2} alternating errors for degree {degree}, got {len(chosen)}: "
-                "a polynomial of that degree, or one that is too close to it"
+                "a polynomial of that degree, one that is too close to it, or a function without bounds"
             )
         places = [x for x, _ in chosen]
         if max(abs(float(e)) for _, e in extremes) <= (1 + CLOSE) * abs(float(level)):
@@ -142,7 +144,7 @@ def _levelled(f: Function, places: Sequence[Any], middle: Any, half: Any) -> tup
 
 
 def _extremes(error: Function, places: Sequence[Any], low: Any, high: Any) -> list[tuple[Any, Any]]:
-    """Places and values of the extremes of the error: sampled between the points, then refined by parabolas."""
+    """Places and values of the extremes of the error: sampled between the points, then refined."""
     bounds = [low, *places, high]
     fine = {float(a + (b - a) * k / SAMPLES) for a, b in pairwise(bounds) for k in range(SAMPLES + 1)}
     first, last = _float_within(low, 1), _float_within(high, -1)
@@ -166,19 +168,17 @@ def _float_within(end: Any, side: int) -> float:
 
 
 def _refined(error: Function, left: float, middle: float, right: float) -> float:
-    """The place where a parabola through three points turns, twice."""
-    for _ in range(2):
-        y = [float(error(flint.arb(x))) for x in (left, middle, right)]
-        a = (middle - left) * (y[1] - y[2])
-        b = (middle - right) * (y[1] - y[0])
-        if a == b:
-            break
-        turn = middle - ((middle - left) * a - (middle - right) * b) / (2 * (a - b))
-        if not left < turn < right or abs(float(error(flint.arb(turn)))) < abs(y[1]):
-            break
-        reach = abs(turn - middle) / 4 or (right - left) / 64
-        middle = turn
-        left, right = max(left, turn - reach), min(right, turn + reach)
+    """The place between `left` and `right` where |error| is largest, by golden section: a kink may lie there."""
+    largest = abs(float(error(flint.arb(middle))))
+    for _ in range(TURNS):
+        is_left = middle - left > right - middle
+        probe = middle + GOLDEN * ((left if is_left else right) - middle)
+        size = abs(float(error(flint.arb(probe))))
+        if size > largest:
+            left, right = (left, middle) if is_left else (middle, right)
+            middle, largest = probe, size
+        else:
+            left, right = (probe, right) if is_left else (left, probe)
     return middle
 
 

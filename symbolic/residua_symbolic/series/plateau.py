@@ -133,6 +133,12 @@ def plateau_start(error: float, share: float) -> int:
     return late[-1] + 2 if late else 1
 
 
+def room(error: float, degree: int) -> float:
+    """The share of D = `error` by which D_n may differ from it, whatever the network: 2ρ + ρ², ρ = √(E_n/D)."""
+    ratio = sqrt(taylor_error(degree) / error)
+    return 2 * ratio + ratio**2
+
+
 def distances(error: float, degree: int) -> tuple[float, float]:
     """The least and the largest D_n that any network with D = `error` can have: (√D ± √E_n)²."""
     middle, reach = sqrt(error), sqrt(taylor_error(degree))

@@ -16,6 +16,10 @@ E = sp.Function("E")
 PARABOLA = "The square, by N linear pieces"
 ORDER = "Dropout before or after ReLU"
 STACK = "Linear layers without activations"
+HINGES = "Piecewise-linear functions by ReLU"
+F, y, slope, knot = (sp.Function(name) for name in ("F", "y", "s", "t"))
+i = sp.Symbol("i", integer=True, positive=True)
+x = sp.Symbol("x", real=True)
 
 
 def dropout_order() -> Derivation:
@@ -55,6 +59,37 @@ def _composed() -> Proof:
         "noncommutative expansion: the factors are different matrices",
         lambda right: sp.expand((W2 * v + b2).subs(v, W1 * v + b1) - right) == 0,
     )
+
+
+def hinges() -> Derivation:
+    """y_0 + s_1 relu(x − t_0) + Σ (s_(k+1) − s_k) relu(x − t_k) is the line of slope s_i through (t_(i−1), y_(i−1)) on
+    piece i, whatever the knots, slopes and first value are: every continuous function of N pieces by N units."""
+    first = y(0) + slope(1) * (x - knot(0))
+    grown = F(i, x) + (slope(i + 1) - slope(i)) * (x - knot(i))
+    value = y(i - 1) + slope(i) * (knot(i) - knot(i - 1))
+    line = y(i - 1) + slope(i) * (x - knot(i - 1))
+    steps = (
+        Step("a unit past its knot", relu(h), h, "it adds a line; h > 0", (_by_definition(h),)),
+        Step("a unit before its knot", relu(-h), sp.Integer(0), "it adds nothing", (_by_definition(-h),)),
+        Step("first piece", F(1, x), first, "definition: the unit of knot 0 is on"),
+        Step("next piece", F(i + 1, x), grown, "definition: past knot i its unit is on as well"),
+        Step("value at the knot", y(i), value, "definition: the line of piece i ends there"),
+        Step("every piece", F(i, x), line, "by induction over the pieces", (_induction(first, grown, value),)),
+    )
+    assumptions = ("one variable, t_0 ≤ x ≤ t_N", "continuous: the value at a knot is that of both pieces")
+    return Derivation(HINGES, F(i, x), line, assumptions, steps)
+
+
+def _by_definition(argument: sp.Expr) -> Proof:
+    return Proof("by definition", lambda right: relu.definition(argument) == right)
+
+
+def _induction(first: sp.Expr, grown: sp.Expr, value: sp.Expr) -> Proof:
+    def holds(right: sp.Expr) -> bool:
+        step = grown.subs(F(i, x), right) - right.subs(i, i + 1).subs(y(i), value)
+        return same(right.subs(i, 1), first) and same(sp.expand(step), sp.Integer(0))
+
+    return Proof("base and step of the induction, as identities", holds)
 
 
 def parabola() -> Derivation:

@@ -67,3 +67,19 @@ def test_a_kink_leaves_no_upper_bound() -> None:
 def test_what_has_no_answer_is_refused(text: str, degree: int, lower: int, upper: int) -> None:
     with pytest.raises(ResiduaError):
         best_in_supremum(given(text), "x", degree, sp.Integer(lower), sp.Integer(upper))
+
+
+@pytest.mark.parametrize(
+    ("text", "lower", "upper", "degree"), [("abs(x)", -1, 2, 3), ("relu(x)", -1, 2, 3), ("abs(x)", -1, 1, 4)]
+)
+def test_the_exchange_does_not_rest_before_a_kink_is_seen(text: str, lower: int, upper: int, degree: int) -> None:
+    found = best_in_supremum(given(text), "x", degree, sp.Integer(lower), sp.Integer(upper))
+    x = np.linspace(lower, upper, 30_001)  # 0 is among them
+    f = abs(x) if text == "abs(x)" else np.maximum(x, 0)
+    assert float(abs(f - found(x)).max()) <= float(found.lower.lower()) * (1 + 1e-8)
+
+
+def test_smooth_functions_are_bounded_to_many_digits() -> None:
+    for text, degree in (("sin(x)", 3), ("exp(x)", 5), ("sin(x)", 9)):
+        found = best_in_supremum(given(text), "x", degree, -sp.pi, sp.pi)
+        assert float(found.upper.upper()) <= float(found.lower.lower()) * (1 + 1e-8)

@@ -9,7 +9,7 @@ import sympy as sp
 
 from residua_network import ResiduaError
 from residua_symbolic.derivation import ProofError
-from residua_symbolic.series.plateau import distances, plateau_rule, plateau_start, taylor_error
+from residua_symbolic.series.plateau import distances, plateau_rule, plateau_start, room, taylor_error
 
 X = np.linspace(-np.pi, np.pi, 20_001)
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(400)
@@ -78,3 +78,10 @@ def test_every_step_is_proved_and_no_other_statement_is() -> None:
             if "u = C/E" not in proof.by:  # proves the reason, not the statement
                 with pytest.raises(ProofError):
                     replace(step, right=step.right + sp.Rational(1, 7), proofs=(proof,)).check()
+
+
+def test_room_is_where_the_start_moves() -> None:
+    for size, n in ((5.92e-4, 9), (5.92e-4, 11), (1e-6, 13)):
+        assert room(size, n) == pytest.approx(distances(size, n)[1] / size - 1, rel=1e-9)
+        assert plateau_start(size, room(size, n) * (1 + 1e-9)) == n
+        assert plateau_start(size, room(size, n) * (1 - 1e-9)) == n + 2

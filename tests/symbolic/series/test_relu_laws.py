@@ -10,17 +10,17 @@ from residua_symbolic.derivation import Derivation, ProofError
 from residua_symbolic.expressions.given import given
 from residua_symbolic.functions import relu
 from residua_symbolic.series.piecewise_linear import best_fit
-from residua_symbolic.series.relu_laws import W1, W2, dropout_order, linear_stack, m, parabola, v, z
+from residua_symbolic.series.relu_laws import W1, W2, dropout_order, hinges, linear_stack, m, parabola, v, z
 
 
-@pytest.mark.parametrize("derive", [dropout_order, linear_stack, parabola])
+@pytest.mark.parametrize("derive", [dropout_order, linear_stack, parabola, hinges])
 def test_every_step_is_proved_and_no_other_statement_is(derive: object) -> None:
     derivation: Derivation = derive()  # type: ignore[operator]
     derivation.check()
     for step in derivation.steps:
         for proof in step.proofs:
             with pytest.raises(ProofError):
-                replace(step, right=step.right * sp.Rational(8, 7), proofs=(proof,)).check()
+                replace(step, right=step.right * sp.Rational(8, 7) if step.right else z, proofs=(proof,)).check()
 
 
 def test_wrong_laws_are_refused() -> None:

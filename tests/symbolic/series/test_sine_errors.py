@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import mpmath as mp
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -96,3 +97,11 @@ def test_every_step_is_proved_and_no_other_statement_is(derive: object) -> None:
             for wrong in (step.right + 1, 2 * step.right + sp.Rational(1, 7)):
                 with pytest.raises(ProofError):
                     replace(step, right=wrong, proofs=(proof,)).check()
+
+
+@pytest.mark.parametrize(("text", "lower", "upper"), [("1/x", -1, 1), ("log(x)", 0, 1)])
+def test_where_no_bound_can_be_had_all_numbers_are_in_the_ball(text: str, lower: int, upper: int) -> None:
+    found = best_polynomial(given(text), "x", 2, sp.Integer(lower), sp.Integer(upper))
+    for one in (found.moments, found.coefficients, found.mean_square_error):
+        assert isinstance(one, Enclosure)
+        assert all(0 in ball and not ball.is_finite() for ball in np.ravel(one.balls))
