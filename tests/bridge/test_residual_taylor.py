@@ -9,18 +9,20 @@ import pytest
 
 from residua_bridge.experiments import residual_taylor_targets as targets
 from residua_bridge.experiments.claim_places import Evidence
-from residua_bridge.experiments.residual_taylor_blocks import EarlyAndLate, falls
+from residua_bridge.experiments.residual_taylor_blocks import OWN, REFITTED, EarlyAndLate, falls
 from residua_bridge.experiments.residual_taylor_carried import CarriedState, Case
-from residua_bridge.experiments.residual_taylor_claims import CLAIMS, claims
+from residua_bridge.experiments.residual_taylor_claims import CLAIMS, CLAIMS_TITLE, claims
 from residua_bridge.experiments.residual_taylor_depth import CARRIED, ErrorsOverDepth
 from residua_bridge.experiments.residual_taylor_folds import Fold, Folds, at_the_floor, best_values
 from residua_bridge.experiments.residual_taylor_literal import LiteralConstruction
 from residua_bridge.experiments.residual_taylor_scalar import ScalarStream
 from residua_bridge.experiments.residual_taylor_targets import Target, against, mean_square, met, near_zero, sup
 from residua_bridge.experiments.residual_taylor_training import TrainedStreams
-from residua_bridge.findings import Cell
-from residua_bridge.studies.residual_taylor import EXP, SIN, SIN_FOLD, STUDY, TANH
+from residua_bridge.experiments.texts import proved
+from residua_bridge.findings import Cell, Section, Table, VerdictText
+from residua_bridge.studies.residual_taylor import EXP, EXP_FOLD, SIN, SIN_FOLD, STUDY, TANH, TANH_BEYOND, TANH_FOLD
 from residua_bridge.study import By, Finding, Settings
+from residua_symbolic.series import construction
 from residua_symbolic.series.obstruction import value_at
 from residua_symbolic.series.stream_networks import ExactNetwork, stream_network, taylor_network
 from residua_symbolic.series.streams import first_corrected, literal, matched, taylor
@@ -132,6 +134,8 @@ def test_folds_and_depth_run() -> None:
         SETTINGS
     )
     assert as_expected(folds)
+    (attained,) = folds.section.tables[1].rows
+    assert number(attained[4]) <= number(attained[5]) <= number(attained[4]) * 1.01  # mean square: floor, and the best
     floors = folds.section.tables[0].rows
     assert number(floors[0][2]) > 0.65
     assert floors[1][2] == 0
@@ -139,6 +143,7 @@ def test_folds_and_depth_run() -> None:
     crosses = {row[1]: row[-1] for row in depth.section.tables[0].rows}
     assert crosses[CARRIED] == 5
     assert {crosses[name] for name in crosses if name != CARRIED} == {"never"}
+    assert depth.section.prose == ("Below its floor ends: carried state, for 1 of 1.",)
 
 
 def test_scalar_streams() -> None:
@@ -180,6 +185,95 @@ def test_words_need_their_evidence(literal_section: Finding, carried_section: Fi
     ):
         (judged,) = [claim for claim in CLAIMS if claim.name == "000-009"]
         assert [part.said for part in judged.judge(Evidence(sections))] == [word]
+
+
+def test_words_follow_the_tables() -> None:
+    """The word on early and late blocks, from tables in which the nets do what the document says, or do not."""
+    (claim,) = [claim for claim in CLAIMS if claim.name == "000-017"]
+    columns = ("seed", "read by", "after 0 blocks", "after 1 block", "after 2 blocks", "falls", "first")
+
+    def said(own: tuple[str, str], anew: tuple[str, str]) -> str:
+        rows = ((0, OWN, 0.4, 0.2, 0.1, *own), (0, REFITTED, 0.3, 0.2, 0.1, *anew))
+        table = Table("Read out after every block", columns, rows)
+        (judged,) = claim.judge(Evidence((Section("Early and late blocks", (), tables=(table,)),)))
+        assert "divides the error by 2 to 2" in judged.words
+        return judged.said
+
+    assert said(("yes", "yes"), ("yes", "yes")) == said(("yes", "yes"), ("no", "yes")) == "true"
+    assert said(("no", "yes"), ("yes", "yes")) == said(("yes", "no"), ("yes", "yes")) == "conditional"
+    assert said(("no", "yes"), ("no", "yes")) == "false"
+
+
+def test_the_radius_is_in_the_word_on_the_series() -> None:
+    """Were tanh's radius larger than π, or sin's smaller, the word would not be confirmed."""
+    (claim,) = [claim for claim in CLAIMS if claim.name == "000-006"]
+    errors = CarriedState("Carried state", (), tuple(Case(f, 4) for f in (SIN, EXP, TANH_BEYOND)), By(15, 15))
+    section = errors.run(SETTINGS).section
+    (judged,) = claim.judge(Evidence((section,)))
+    assert judged.said == "true"
+    assert judged.words.endswith(r"radius $\frac{\pi}{2}$")
+    first, radii = section.tables
+    for place in range(3):
+        row = radii.rows[place]
+        other = (*row[:2], "no" if row[2] == "yes" else "yes", *row[3:])
+        rows = tuple(other if k == place else kept for k, kept in enumerate(radii.rows))
+        (judged,) = claim.judge(Evidence((replace(section, tables=(first, replace(radii, rows=rows))),)))
+        assert judged.said == "not confirmed here"
+
+
+def test_both_readings_are_needed_for_the_choice_of_blocks(literal_section: Finding) -> None:
+    """000-012 and 000-013 rest on the derivation of either reading, and on the models near 0 and far from it."""
+    derived = (construction.read_literally, construction.fed_the_input)
+    texts = tuple(proved(make()) for make in derived)
+    literal_one, counter = literal_section.section, [c for c in CLAIMS if c.name in ("000-012", "000-013")]
+    for claim in counter:
+        for kept, word in ((texts, "false"), (texts[:1], "not confirmed here"), (texts[1:], "not confirmed here")):
+            (judged,) = claim.judge(Evidence((Section("d", (), derivations=kept), literal_one)))
+            assert judged.said == word
+        for place in range(len(literal_one.verdicts)):
+            spoiled = tuple(
+                replace(v, verdict="inconclusive") if k == place else v for k, v in enumerate(literal_one.verdicts)
+            )
+            (judged,) = claim.judge(
+                Evidence((Section("d", (), derivations=texts), replace(literal_one, verdicts=spoiled)))
+            )
+            about = literal_one.verdicts[place].statement
+            assert judged.said == (
+                "false" if claim.name == "000-013" and about.startswith("Smallest") else "not confirmed here"
+            )
+
+
+def test_the_conclusion_follows_the_tables() -> None:
+    """Tables with made-up numbers: each sentence that judges says the opposite where they say so."""
+
+    def said(best: float, held: float, free: float, verdict: str) -> str:
+        floors = [(fold.label, "no", 0.6, 0.7, 0, 0, 0.8, 0.9) for fold in (SIN_FOLD, EXP_FOLD, TANH_FOLD)]
+        trained: list[tuple[Cell, ...]] = [
+            ("sin, behind $T_{3}$", 0, held, 0.6, 0.2, 0.1, 0.1),
+            ("sin, free from x on", 0, free, 0, 0, 0, "–"),
+        ]
+        rows: dict[str, list[tuple[Cell, ...]]] = {
+            "Growth with depth": [(SIN.label, 1, 1, 6.0), (SIN.label, 7, 105, 1e30)],
+            "Error of the carried state": [(SIN.label, 15, 1e-7, 1e-7)],
+            "Certified floors": [(*row,) for row in floors],
+            "What the best block attains": [(SIN_FOLD.label, 0.6, best, 0.7)],
+            "Trained scalar streams": trained,
+            "Errors on a scalar stream": [("sin", "orders matched", 7, 0.1, 0.1, 4.0)],
+            "Claims": [("000-001", "", "true", "", "")],
+        }
+        tables = {name: Table(name, (), tuple(found)) for name, found in rows.items()}
+        statement = "Carried state, sin: the network is $T_{15}$"
+        judged = VerdictText(statement, verdict, verdict == "agree", "agree", "", 0.0, {}, 0.0, 0.0, "")
+        one = Section("All", (), tables=tuple(tables.values()), verdicts=(judged,))
+        return " ".join(STUDY.conclusion((one, Section(CLAIMS_TITLE, (), tables=(tables["Claims"],)))))
+
+    good = said(0.65, 1.0, 0.1, "agree")
+    for words in ("1 are as expected", "model equals", "attained by the best", "does not pass", "not too narrow"):
+        assert words in good
+    bad = said(0.75, 0.5, 0.65, "differ")
+    for words in ("0 are as expected", "does not equal", "not seen to be attained", "passes the", "no better than the"):
+        assert words in bad
+        assert words not in good
 
 
 def test_the_study_names_its_sections() -> None:

@@ -68,11 +68,11 @@ class EarlyAndLate:
         ][:4]
         orders = [n for n in range(2 * self.blocks + 2) if n % 2]
         taylor = tuple(self.target.mean_square(n) for n in orders[: self.blocks + 1])
-        curves.append(Curve("Taylor, one non-zero term each", "predicted", depth, taylor))
+        curves.append(Curve(f"Taylor, $T_1$ to $T_{{{orders[self.blocks]}}}$", "predicted", depth, taylor))
         curves.append(Curve("constant 0", "other", (0.0, float(self.blocks)), (silent, silent)))
         figure = Figure(
             self.name,
-            "Read out after every block",
+            "Read out after every block by the last layer",
             "blocks",
             "mean square error",
             tuple(curves),

@@ -15,6 +15,8 @@ from residua_symbolic.series.obstruction import value_at
 from residua_symbolic.series.stream_networks import taylor_network
 from residua_symbolic.series.streams import taylor
 
+RADIUS_COLUMNS = ("f", "radius", "the interval lies within it", "certified", "what limits it")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -59,6 +61,7 @@ class CarriedState:
             "mean square, network",
             "mean square of T_n",
         )
+        radii = tuple((case.target.label, *case.target.radius) for case in self.cases)
         caption = (
             "Networks with n residual blocks on a grid of 401 points; the certified bound holds on the whole "
             "interval, the last "
@@ -68,7 +71,10 @@ class CarriedState:
         section = Section(
             self.title,
             self.prose,
-            tables=(Table("Error of the carried state", columns, tuple(rows), caption),),
+            tables=(
+                Table("Error of the carried state", columns, tuple(rows), caption),
+                Table("Radius of convergence of the series", RADIUS_COLUMNS, radii),
+            ),
             verdicts=tuple(verdicts),
         )
         return Finding(section, tuple(found))

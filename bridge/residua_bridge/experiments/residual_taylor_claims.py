@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, as_expected, claims_section
+from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, Word, as_expected, claims_section
 from residua_bridge.experiments.residual_taylor_blocks import OWN, REFITTED
 from residua_bridge.findings import Section, VerdictText
 
 CLAIMS_TITLE = "The claims of document 000"
+CARRIED = "Mended with a carried state: Linear(1, 3), L blocks Linear → square → Linear, Linear(3, 1)"
 SMALL = 1e-4  # of a certified truncation bound: the series represents f for every purpose of this report
 
 
@@ -55,6 +56,11 @@ def _is_literal(evidence: Evidence) -> bool:
     )
 
 
+def _is_carried(evidence: Evidence) -> bool:
+    """Whether the stream that carries x is T_n, derived and in torch."""
+    return evidence.proved(CARRIED, "the network") and _hold(evidence, "Carried state")
+
+
 def _both_add(evidence: Evidence) -> tuple[Judged, ...]:
     held = evidence.proved("The sum of the residual blocks", "all of them") and evidence.proved(
         "Taylor's formula with its remainder", "Taylor's formula"
@@ -71,7 +77,7 @@ def _additions(evidence: Evidence) -> tuple[Judged, ...]:
         "On a stream that is the sum alone it fails as soon as the sum folds: behind $T_3$ of sin by at least "
         f"{floor:.4f}"
     )
-    return (Judged(_hold(evidence, "Carried state") and _folded(evidence), "conditional", words),)
+    return (Judged(_is_carried(evidence) and _folded(evidence), "conditional", words),)
 
 
 def _formula(evidence: Evidence) -> tuple[Judged, ...]:
@@ -84,11 +90,14 @@ def _represents(evidence: Evidence) -> tuple[Judged, ...]:
     good = [_errors(evidence, f"{name} on [−π, π]", bound) for name in ("sin", "exp")]
     bad = _errors(evidence, "tanh on [−π, π]", "sup |network − f|")
     last = max(bad)
-    held = all(errors[max(errors)] < SMALL for errors in good) and bad[last] > bad[0]
+    radii = {str(row[0]): row for row in evidence.rows("Radius of convergence")}
+    within = [radii[f"{name} on [−π, π]"][2] for name in ("sin", "exp", "tanh")]
+    held = all(errors[max(errors)] < SMALL for errors in good) and bad[last] > bad[0] and within == ["yes", "yes", "no"]
     words = (
         "the document names no condition, but says that there is one: sin and exp come within "
         f"{max(e[max(e)] for e in good):.1e} on [−π, π]; "
-        f"tanh, smooth as it is, is missed there by {bad[last]:.3g} at n = {last}, for π lies beyond its radius π/2"
+        f"tanh, smooth as it is, is missed there by {bad[last]:.3g} at n = {last}, for π lies beyond its radius "
+        f"{radii['tanh on [−π, π]'][1]}"
     )
     return (Judged(held, "true", words),)
 
@@ -116,7 +125,9 @@ def _history(evidence: Evidence) -> tuple[Judged, ...]:
 
 
 def _layer(evidence: Evidence) -> tuple[Judged, ...]:
-    held = _hold(evidence, "The construction for") and _hold(evidence, "Carried state")
+    found = [*_verdicts(evidence, "The construction for"), *_verdicts(evidence, "Carried state")]
+    same = [v for v in found if v.expected == "agree"]
+    held = bool(same) and all(map(as_expected, same))
     return (Judged(held, "true", "a definition; torch's blocks do what it says, layer for layer"),)
 
 
@@ -135,7 +146,7 @@ def _sum(evidence: Evidence) -> tuple[Judged, ...]:
     return (
         Judged(evidence.proved("The sum of the residual blocks", "all of them"), "true", "the sum, for any blocks"),
         Judged(
-            _is_literal(evidence) and _hold(evidence, "Carried state"),
+            _is_literal(evidence) and _is_carried(evidence),
             "conditional",
             "that it plays the part of the Taylor sum: with a carried state; with the blocks as the document "
             "chooses them it does not",
@@ -144,39 +155,55 @@ def _sum(evidence: Evidence) -> tuple[Judged, ...]:
 
 
 def _choice(evidence: Evidence) -> tuple[Judged, ...]:
-    held = _is_literal(evidence) and _hold(evidence, "Smallest counterexamples")
+    held = _is_literal(evidence) and _hold(evidence, "Smallest counterexamples") and _fed(evidence)
     words = (
-        "the linear coefficient is $1 + f'(0)$ for every f, at every depth, f(0) is missing, and block l is a "
-        "power of the sum so far, not of x. "
-        "Smallest counterexample: $f(x) = x$ gives $2x$; $f = -\\sin$ gives 0. Correction: let the stream carry x "
-        "and its power"
+        "as L49 and L83 define a layer, the linear coefficient is $1 + f'(0)$ for every f, at every depth, f(0) is "
+        "missing, and block l is a power of the sum so far, not of x. "
+        "Smallest counterexample: $f(x) = x$ gives $2x$; $f = -\\sin$ gives 0. With x itself fed to every block the "
+        "sum is off by $x - f(0)$. Correction: let the stream carry x and its power; or begin with f(0) and feed x to "
+        "every block from outside, which is no residual network any more"
     )
     return (Judged(held, "false", words),)
 
 
+def _fed(evidence: Evidence) -> bool:
+    """Whether the other reading, and what another beginning makes of it, is derived."""
+    names = ("begun with x", "begun with f(0)")
+    return all(evidence.proved("The same with every block fed x", name) for name in names)
+
+
 def _approximates(evidence: Evidence) -> tuple[Judged, ...]:
-    rows = [row for row in evidence.rows("Growth with depth") if str(row[0]).startswith("sin")]
-    by_depth = {int(row[1]): row[3] for row in rows}
+    depths, errors = (evidence.column("Growth with depth", name) for name in ("L", "read literally: sup of the error"))
+    labels = evidence.column("Growth with depth", "f")
+    sine = [row for row in zip(labels, depths, errors, strict=True) if str(row[0]) == "sin on [−π, π]"]
+    by_depth = {depth: float(error) for _, depth, error in sine if isinstance(error, float)}
+    begin, end = min(by_depth), max(by_depth)
     words = (
-        f"for sin on [−π, π] the output is off by {by_depth[1]:.3g} at depth 1, {by_depth[5]:.2g} at depth 5, "
-        f"{by_depth[7]:.1g} at depth 7"
+        f"for sin on [−π, π] the output is off by {by_depth[begin]:.3g} at depth {begin}, and by {by_depth[end]:.1g} "
+        f"at depth {end}. Nor near 0, for any f: the error begins with $-f(0) + x$, in either reading of $F_l$"
     )
-    return (Judged(_is_literal(evidence) and float(by_depth[7]) > float(by_depth[1]), "false", words),)
+    held = _is_literal(evidence) and _fed(evidence) and by_depth[end] > by_depth[begin]
+    return (Judged(held, "false", words),)
 
 
 def _refines(evidence: Evidence) -> tuple[Judged, ...]:
-    rows = evidence.rows("Read out after every block")
+    table = "Read out after every block"
+    rows = evidence.rows(table)
     own, anew = ([row for row in rows if row[1] == reader] for reader in (OWN, REFITTED))
     good, better = (sum(row[-2] == row[-1] == "yes" for row in some) for some in (own, anew))
-    table = "Read out after every block"
+    begins, falling = (sum(row[place] == "yes" for row in own) for place in (-1, -2))
     readers, first = evidence.column(table, "read by"), evidence.column(table, "after 1 block")
     fitted = max(float(e) for reader, e in zip(readers, first, strict=True) if reader == REFITTED)
+    last = [float(row[-4]) / float(row[-3]) for row in own]
     words = (
-        f"of {len(own)} residual nets trained on sin, what their own last layer reads begins better than the "
-        f"constant 0 and improves with every block in {good}, and what a layer fitted anew reads in {better}: after "
-        f"one block such a layer reads sin with a mean square error of at most {fitted:.1g}"
+        f"of {len(own)} residual nets trained on sin, what their own last layer reads is better than the constant 0 "
+        f"after one block in {begins}, improves with every block in {falling}, and does both in {good}; the "
+        f"last block divides the error by {min(last):.2g} to "
+        f"{max(last):.2g}. A layer fitted anew reads sin after one block with a mean square error of at most "
+        f"{fitted:.1g}, and improves with every block in {better}"
     )
-    return (Judged(good < len(own), "false" if better < len(anew) else "conditional", words),)
+    word: Word = "true" if good == len(own) else "conditional" if better == len(anew) else "false"
+    return (Judged(bool(own) and bool(anew), word, words),)
 
 
 CLAIMS = (
@@ -185,7 +212,7 @@ CLAIMS = (
         "000-004",
         "the residual addition corresponds to the addition of series terms",
         _additions,
-        "Carried state; Obstruction",
+        "Mended with a carried state, derived; Carried state; Obstruction",
     ),
     Claim("000-005", "Taylor's formula", _formula, "What 000 says, derived"),
     Claim("000-006", "the series represents f under certain conditions", _represents, "Carried state"),
@@ -197,10 +224,10 @@ CLAIMS = (
         "000-011",
         "$y_L = x + \\sum F(y_{l-1})$, which plays the part of the Taylor sum",
         _sum,
-        "What 000 says, derived; Carried state",
+        "What 000 says, derived; Mended with a carried state, derived; Carried state",
     ),
-    Claim("000-012", "$F_l$ can be the l-th Taylor term", _choice, "Read literally"),
-    Claim("000-013", "the output then approximates f", _approximates, "Read literally"),
+    Claim("000-012", "$F_l$ can be the l-th Taylor term", _choice, "What 000 says, derived; Read literally"),
+    Claim("000-013", "the output then approximates f", _approximates, "What 000 says, derived; Read literally"),
     Claim("000-017", "early layers approximate, later ones refine", _refines, "Early and late blocks"),
 )
 

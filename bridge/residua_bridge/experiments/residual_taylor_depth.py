@@ -1,5 +1,6 @@
 """Sup errors over depth of the constructions of document 000, computed and in torch, above the certified floor."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +56,7 @@ class ErrorsOverDepth:
             "passes through other states. Crosses: first depth with a smaller error from there on."
         )
         table = Table("Depth against the floor", columns, tuple(rows), caption)
-        return Finding(Section(self.title, self.prose, tables=(table,), figures=tuple(figures)))
+        return Finding(Section(self.title, (*self.prose, _said(rows)), tables=(table,), figures=tuple(figures)))
 
     def _figure(self, fold: Fold, lines: "dict[str, list[_Point]]", last: int) -> Figure:
         curves = []
@@ -120,6 +121,15 @@ def _point(target: Target, depth: int, net: ExactNetwork, value: Callable[[Any],
     with np.errstate(all="ignore"):
         exact = sup(exact_values(value, target.x) - target.values)
         return _Point(depth, exact, sup(measured(net, target.x).values - target.values))
+
+
+def _said(rows: Sequence[tuple[Cell, ...]]) -> str:
+    """Which constructions end below the floor, and for how many targets."""
+    targets = len({row[0] for row in rows})
+    below = Counter(str(row[1]) for row in rows if row[-1] != "never")
+    return (
+        "Below its floor ends: " + (", ".join(f"{n}, for {k} of {targets}" for n, k in below.items()) or "none") + "."
+    )
 
 
 def _rows(fold: Fold, lines: dict[str, list[_Point]]) -> list[tuple[Cell, ...]]:

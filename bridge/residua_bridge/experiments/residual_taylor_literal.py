@@ -17,7 +17,7 @@ from residua_bridge.experiments.residual_taylor_targets import (
     near_zero,
 )
 from residua_bridge.findings import Cell, Curve, Figure, Section, Table
-from residua_bridge.rendering import as_text
+from residua_bridge.rendering import as_text, together
 from residua_bridge.study import Finding, Settings
 from residua_bridge.verdict import Floats
 from residua_symbolic.domains import balls
@@ -33,7 +33,9 @@ CONSTRUCTIONS: dict[str, Callable[[Sequence[Any]], Stream]] = {
 COLUMNS = 8  # orders of a series that a table shows
 FURTHER = 4  # orders beyond the depth, in which the first that is wrong is looked for
 ON_PICTURE = 3.0  # sizes beyond this are left out of a picture
+NEAR = 0.5  # |x| up to which the constructions are judged once more: where a series is at its best
 DEEPEST = 40  # blocks after which a fate that is not decided stays open
+NEAR_POINTS = 101
 LARGEST = 1e300  # beyond, the power of ten is all that is said
 
 
@@ -54,7 +56,8 @@ class LiteralConstruction:
 
     def run(self, settings: Settings) -> Finding:
         """Compose, build, measure."""
-        verdicts, found = [], []
+        verdicts, found, near_it, near_f = [], [], [], []
+        near = np.linspace(-NEAR, NEAR, NEAR_POINTS)[:, None]
         for target, judged in settings.track(self.targets, self.title):
             stream = literal(target.coefficients(judged))
             net, x = stream_network(stream), target.x
@@ -65,6 +68,12 @@ class LiteralConstruction:
             )
             verdicts.append(as_text(is_f, f"The construction for {target.name} is {target.name}", "differ"))
             found += [is_it, is_f]
+            scope = {"f": target.name, "depth": judged, "interval": f"[−{NEAR}, {NEAR}]"}
+            near_it.append(met(net, stream.value, near, **scope))
+            near_f.append(against(target, net, stream.value, "construction", near, **scope))
+        verdicts.append(together(near_it, "The construction for each of them is that polynomial near 0", "agree"))
+        verdicts.append(together(near_f, "The construction for each of them is f near 0", "differ"))
+        found += [*near_it, *near_f]
         for text, factor, words in (("x", 2, "$f(x) = x$ gives $2x$"), ("-sin(x)", 0, "$f(x) = -\\sin x$ gives 0")):
             target = Target(text, text, "pi", "[−π, π]")
             d = _counterexample(target, factor, self.depth)

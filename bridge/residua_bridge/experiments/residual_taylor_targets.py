@@ -22,9 +22,11 @@ from residua_symbolic.expressions.conversion import from_program
 from residua_symbolic.expressions.evaluation import evaluate
 from residua_symbolic.expressions.given import Given, given
 from residua_symbolic.expressions.graph import Graph, Node
+from residua_symbolic.printing import latex
 from residua_symbolic.series.exact import coefficients
 from residua_symbolic.series.mean_square import mean_square_error
 from residua_symbolic.series.obstruction import State
+from residua_symbolic.series.radius import expression_radius
 from residua_symbolic.series.remainders import expression_remainder
 from residua_symbolic.series.stream_networks import ExactNetwork
 from residua_symbolic.series.streams import taylor
@@ -100,6 +102,16 @@ class Target:
         """A certified bound of |f − T_order| on the interval; infinite where there is none."""
         ball = expression_remainder(self.given, "x", sp.Integer(0), order, -self.end, self.end)
         return float(abs(ball).upper()) if ball.is_finite() else float("inf")
+
+    @cached_property
+    def radius(self) -> tuple[str, str, str, str]:
+        """Radius of convergence, whether the interval lies within it, whether that is certified, and what limits it."""
+        found = expression_radius(self.given, "x", sp.Integer(0))
+        if isinstance(found.value, sp.Expr):
+            words, within = f"${latex(found.value)}$", bool(self.end < found.value)
+        else:
+            words, within = f"{float(found.value.middle):.6g}", float(self.end) < float(found.value.middle)
+        return words, "yes" if within else "no", "yes" if found.certified else "no", found.words
 
     def mean_square(self, order: int) -> float:
         """The mean square error of T_order on the interval, from the closed form or a certified integral."""

@@ -148,6 +148,20 @@ def fold_of_sine() -> Derivation:
             f"the largest value on the ellipse, to {PLACES} decimals",
             (Proof(BY_BALLS, lambda right: _is_largest(_sine_on_curve, flint.arb(6).sqrt(), right)),),
         ),
+        Step(
+            "a falling state",
+            (state(sp.sqrt(2)) - state(-sp.sqrt(2))) / 2,
+            2 * sp.sqrt(2) / 3,
+            "a continuous state without equal values is monotone; a falling one misses T_3 by at least this, at ±√2",
+            (_is_value((_t3(sp.sqrt(2)) - _t3(-sp.sqrt(2))) / 2),),
+        ),
+        Step(
+            "a rising state",
+            (state(-sp.pi) - state(sp.pi)) / 2,
+            sp.pi**3 / 6 - sp.pi,
+            "a rising one by at least this, at ±π, which is more: no stream that keeps its points apart is near T_3",
+            (_is_value((_t3(-sp.pi) - _t3(sp.pi)) / 2),),
+        ),
     )
     return Derivation("Behind T_3 of sin", sp.Symbol("E_sin"), number, ("−π ≤ x ≤ π",), steps)
 
@@ -246,6 +260,10 @@ def fold_of_tanh() -> Derivation:
 
 def _is(e: sp.Expr) -> Proof:
     return Proof(BY_IDENTITY, lambda right: same(e, right))
+
+
+def _is_value(e: sp.Expr) -> Proof:
+    return Proof("put into T_3 and expanded", lambda right: sp.expand(e - right) == 0)
 
 
 def _t3(x: sp.Expr) -> sp.Expr:

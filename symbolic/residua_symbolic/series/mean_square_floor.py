@@ -6,7 +6,7 @@ since nothing that is integrated is negative.
 """
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import flint
@@ -16,7 +16,7 @@ from residua_network import ResiduaError
 from residua_symbolic.domains import balls
 from residua_symbolic.series.obstruction import Function, State
 
-CELLS = 4000
+CELLS = 16_000  # what is lost to undecided cells and to their width falls with their number
 Fibre = Callable[[Any], list[tuple[Any, Any]]]  # of a cell of x: (point, share of dx) for every point with its state
 
 
@@ -57,7 +57,10 @@ def _fibres(state: State) -> tuple[Any, Any, Fibre]:
 
 
 def _spread(state: State, target: Function, points: list[tuple[Any, Any]]) -> Any:
-    """Σ share · (g − mean)², over those points that lie in the interval; not finite where that is not certain."""
+    """Σ share · (g − mean)², over those points that lie in the interval; not finite where that is not certain.
+
+    Written over pairs, Σ share · share' · (g − g')² / Σ share: no ball enters through the mean a second time.
+    """
     inside = []
     for x, share in points:
         if x > state.upper or x < state.lower:
@@ -66,5 +69,5 @@ def _spread(state: State, target: Function, points: list[tuple[Any, Any]]) -> An
             return flint.arb("nan")
         inside.append((target(x), share))
     total = sum((share for _, share in inside), flint.arb(0))
-    mean = sum((share * g for g, share in inside), flint.arb(0)) / total
-    return sum((share * (g - mean) ** 2 for g, share in inside), flint.arb(0))
+    pairs = combinations(inside, 2)
+    return sum((one * other * (g - h) ** 2 for (g, one), (h, other) in pairs), flint.arb(0)) / total
