@@ -10,6 +10,7 @@ import torch
 
 from residua_bridge.compare import compare
 from residua_bridge.experiments.grids import exactly
+from residua_bridge.experiments.texts import proved
 from residua_bridge.findings import Section, Table
 from residua_bridge.rendering import as_text
 from residua_bridge.study import By, Finding, Settings
@@ -23,12 +24,14 @@ from residua_symbolic.domains import balls
 from residua_symbolic.expressions.given import given
 from residua_symbolic.series.piece_laws import ball_of, sine_constant, sine_supremum_constant
 from residua_symbolic.series.piecewise_linear import PiecewiseLinear, best_fit
+from residua_symbolic.series.relu_laws import hinges
 from residua_symbolic.series.sine_pieces import best_supremum, mean_square_floors
 
 FITS, NEEDED = "How well N pieces can do", "How many pieces an error takes"  # tables
 FOUND, LEAST = "found", "no N pieces do better than"  # columns
 MEAN, LARGEST_GAP = "mean square", "largest difference"
 UNIT = float(np.finfo(np.float64).eps)
+POINTS = 301
 NODES = 20  # Gauss–Legendre, on every piece
 MOST_SQUARE, MOST = 40, 64  # pieces, in the mean square and in the supremum
 
@@ -150,11 +153,14 @@ class ExplicitNetworks:
         counted = exactly(
             "linear pieces of explicit networks", self.counts, [pieces(model, -pi, pi).count for model in models]
         )
+        drawn = _drawn(self.counts)
         texts = (
             as_text(d, "A ReLU layer with suitable weights is the best piecewise-linear function", "agree"),
             as_text(counted, "It has as many pieces", "agree"),
+            as_text(drawn, "The same weights for knots and values drawn at random", "agree"),
         )
-        return Finding(Section(self.title, self.prose, verdicts=texts), (d, counted))
+        section = Section(self.title, self.prose, derivations=(proved(hinges()),), verdicts=texts)
+        return Finding(section, (d, counted, drawn))
 
 
 def explicit(function: PiecewiseLinear) -> torch.nn.Sequential:
@@ -174,6 +180,32 @@ def explicit(function: PiecewiseLinear) -> torch.nn.Sequential:
     return model
 
 
+def _drawn(counts: Sequence[int]) -> Discrepancy:
+    """Any continuous function of N pieces: its network at points of the interval, against the function itself."""
+    x = np.linspace(-pi, pi, POINTS)
+    predicted, measured, bars = [], [], []
+    for seed, count in enumerate(counts):
+        function = random_lines(count, seed)
+        predicted.append(function(x))
+        with torch.no_grad():
+            measured.append(explicit(function)(torch.tensor(x)[:, None])[:, 0].numpy())
+        bars.append(np.full(POINTS, _rounding(function)))
+    quantity = "outputs of explicit ReLU networks"
+    scope: dict[str, str | int] = {"pieces": ", ".join(map(str, counts)), "points": POINTS, "layers": "1-N-1"}
+    return compare(
+        Prediction(quantity, np.array(predicted), np.array(bars), scope),
+        Measurement(quantity, np.array(measured), "float64", None, {}),
+    )
+
+
+def random_lines(count: int, seed: int) -> PiecewiseLinear:
+    """So many pieces over [−π, π]: knots moved by up to a third of a piece, values normal."""
+    random = np.random.default_rng(seed)
+    knots = np.linspace(-pi, pi, count + 1)
+    knots[1:-1] += random.uniform(-1, 1, count - 1) * 2 * pi / count / 3
+    return PiecewiseLinear(knots, random.normal(size=count + 1))
+
+
 def _measured(model: torch.nn.Sequential, function: PiecewiseLinear) -> float:
     """In torch, by Gauss–Legendre quadrature between the knots."""
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
@@ -185,7 +217,12 @@ def _measured(model: torch.nn.Sequential, function: PiecewiseLinear) -> float:
 
 
 def _bar(function: PiecewiseLinear, error: float) -> float:
-    """Rounding of N + 1 terms of the sizes that they can have, on both sides, in the root of the mean square."""
-    sizes = abs(np.diff(function.slopes, prepend=0.0)).sum() * 2 * pi + abs(function.values[0])
-    rounding = 2 * UNIT * (function.pieces + 4) * float(sizes)
+    """The rounding of values, in the mean square."""
+    rounding = _rounding(function)
     return 2 * float(np.sqrt(error)) * rounding + rounding**2
+
+
+def _rounding(function: PiecewiseLinear) -> float:
+    """Of a value: N + 1 terms of the sizes that they can have, on both sides."""
+    sizes = abs(np.diff(function.slopes, prepend=0.0)).sum() * 2 * pi + abs(function.values[0])
+    return 2 * UNIT * (function.pieces + 4) * float(sizes)

@@ -83,23 +83,24 @@ class Nets:
         return np.array([line.count for line in self.lines])
 
     @cached_property
-    def _functions(self) -> list[PiecewiseLinear]:
+    def functions(self) -> list[PiecewiseLinear]:
+        """The networks as functions of x in [−π, π]."""
         return [PiecewiseLinear(line.knots, line.values[:, 0]) for line in self.lines]
 
     @cached_property
     def errors(self) -> Floats:
         """D: mean square distance to sin over the whole interval, by quadrature on every piece; (seeds,)."""
-        return np.array([f.mean_square_distance(np.sin) for f in self._functions])
+        return np.array([f.mean_square_distance(np.sin) for f in self.functions])
 
     @cached_property
     def distances(self) -> Floats:
         """D_n, n = 1…15, over the whole interval; (seeds, 15). Exact for these degrees up to rounding."""
-        return np.array([_distances(f) for f in self._functions])
+        return np.array([_distances(f) for f in self.functions])
 
     @cached_property
     def products(self) -> Floats:
         """C_n: mean of (N − sin)(sin − T_n) over the interval, n = 1…15; (seeds, 15)."""
-        return np.array([_products(f) for f in self._functions])
+        return np.array([_products(f) for f in self.functions])
 
     @cached_property
     def closest(self) -> NDArray[np.int64]:

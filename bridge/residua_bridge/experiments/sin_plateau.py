@@ -6,10 +6,11 @@ from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.sin_errors import TAYLOR, closed_forms
 from residua_bridge.findings import Section, Table
 from residua_bridge.study import Finding, Settings
-from residua_symbolic.series.plateau import distances, plateau_rule, plateau_start
+from residua_symbolic.series.plateau import distances, plateau_rule, plateau_start, room
 
 BOUNDS, STARTS, READINGS = "Distance to T_n, whatever the network", "Where the plateau starts", "What term 11 means"
 SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001)
+LEAST, BELOW, SAME = "flat within: least", "below", "its last non-zero term"  # columns
 
 
 def degree_of(reading: str, count: int) -> int:
@@ -55,11 +56,12 @@ class PlateauRule:
         for reading in ("degree", "non-zero term", "coefficient, zeros counted"):
             degree = degree_of(reading, self.term)
             same_as = degree - 1 + degree % 2
-            low, high = distances(self.errors[-1], degree)
-            rows.append((reading, degree, same_as, (high - low) / (2 * self.errors[-1]), degree_of(reading, 15)))
-        columns = ("counted by", "degree", "its last non-zero term", "half the range over D", "degree at n = 15")
+            least, below = (room(self.errors[-1], n) for n in (same_as, same_as - 2))
+            rows.append((reading, degree, same_as, least, below, degree_of(reading, 15)))
+        columns = ("counted by", "degree", SAME, LEAST, BELOW, "degree at n = 15")
         caption = (
-            f"Term {self.term}, read in three ways. The range: how much $D_n$ at that degree may still differ from D, "
-            "whatever the network. The last column: how far the same count would go in a plot to n = 15."
+            f"Term {self.term}, read in three ways. The plateau begins there, at D = {self.errors[-1]:g}, if one calls "
+            "flat what stays within a share of D between these two. The last column: how far the same count would go "
+            "in a plot to n = 15."
         )
         return Table(READINGS, columns, tuple(rows), caption)

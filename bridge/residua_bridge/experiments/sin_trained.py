@@ -1,15 +1,18 @@
 """What document 002 measured, measured again on many networks: distances to T_n, the plateau, dropout, pieces."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import factorial
 from typing import Any
 
 import numpy as np
+from scipy.stats import mannwhitneyu
 
 from residua_bridge.compare import compare
 from residua_bridge.experiments.sin_errors import BEST, TAYLOR, closed_forms
-from residua_bridge.experiments.sin_lines import MOST_SQUARE, found_error
-from residua_bridge.experiments.sin_nets import DEGREES, STOP, Nets, Setting, quantiles, task
+from residua_bridge.experiments.sin_lines import MOST_SQUARE, fit, found_error
+from residua_bridge.experiments.sin_nets import DEGREES, STOP, Floats, Nets, Setting, quantiles, task
 from residua_bridge.findings import Curve, Figure, Section, Table, VerdictText
 from residua_bridge.rendering import as_text
 from residua_bridge.study import By, Finding, Settings
@@ -22,9 +25,15 @@ from residua_symbolic.series.sine_pieces import mean_square_floors
 
 PRINTED = 5.92e-4  # 002, L82
 SHARE = 0.01  # of D: what one would call flat in a plot
+FRESH = "fresh over trained on"
+ERROR = "D: mean square distance to sin"  # rows of the summary
+ATTAINABLE = "error that as many pieces can have, 64 at most"
 SUMMARY, CLOSEST, SEEDS = "The networks together", "Which T_n is closest", "Network by network"  # tables
 STOPS, DROPOUTS, VARIANTS, WIDTHS = "Where the stop leaves the error", "Dropout", "Other settings", "Pieces by width"
 NUMBER, ACTIVE = "networks", "with dropout active"
+LOWEST = "least minibatch loss"
+DEEPER = "Deeper against shallower"  # table
+SHOWN = 501  # points of a curve
 ABOVE_STOP, ABOVE_PRINTED = f"with D above {STOP:g}", f"with D above {PRINTED:g}"
 UNIT = float(np.finfo(np.float64).eps)
 ROUNDINGS = 10_000  # more than there are nodes of quadrature: each adds a rounding at most
@@ -68,7 +77,12 @@ class AsDescribed:
             ),
         )
         tables = (_summary(nets), _closest(nets), _each(nets))
-        figures = (_distance_figure(nets), _everything_figure(nets, self.pieces))
+        figures = (
+            _distance_figure(nets),
+            _share_figure(nets),
+            _error_figure(nets),
+            _everything_figure(nets, self.pieces),
+        )
         section = Section(self.title, self.prose, tables=tables, figures=figures, verdicts=texts)
         return Finding(section, (sums, flat, away))
 
@@ -108,9 +122,14 @@ def _flat(nets: Nets) -> Discrepancy:
     return replace(d, causes=causes, unexplained=Uncertain(left, 0.0), explained=left == 0.0)
 
 
+def attainable(nets: Nets) -> Floats:
+    """The error of the best function found with as many pieces as each network has, or with `ENOUGH` of them."""
+    return np.array([found_error(min(int(n), ENOUGH)) for n in nets.counts])
+
+
 def _from_floor(nets: Nets) -> Discrepancy:
     """D against the best found with as many pieces; the distance between them is what training left undone."""
-    floors = np.array([found_error(min(int(n), ENOUGH)) for n in nets.counts])[:, None]
+    floors = attainable(nets)[:, None]
     quantity, counts = "mean square error", f"{nets.counts.min()}–{nets.counts.max()}"
     d = compare(
         Prediction(
@@ -133,14 +152,15 @@ def _summary(nets: Nets) -> Table:
     rows: list[tuple[Any, ...]] = [
         ("steps", *quantiles(nets.ensemble.stopped_at), "–"),
         ("minibatch loss at the stop", *quantiles(nets.last_losses), f"below {STOP:g}"),
-        ("D: mean square distance to sin", *quantiles(nets.errors), "–"),
+        (ERROR, *quantiles(nets.errors), "–"),
         ("height of the plateau, $D_{15}$", *quantiles(nets.distances[:, -1]), PRINTED),
         ("error on the 10,000 points trained on", *quantiles(seen), "–"),
         ("error on 10,000 fresh points", *quantiles(fresh), "–"),
-        ("fresh over trained on", *quantiles(fresh / seen), "–"),
+        (FRESH, *quantiles(fresh / seen), "–"),
         ("D over the minibatch loss", *quantiles(nets.errors / nets.last_losses), PRINTED / STOP),
         (f"plateau within {SHARE:g} from degree", *quantiles(nets.plateau_starts(SHARE)), 11),
         ("linear pieces", *quantiles(nets.counts), "–"),
+        (ATTAINABLE, *quantiles(attainable(nets)), "–"),
     ]
     reached, above = int(np.sum(nets.ensemble.reached)), int((nets.errors > STOP).sum())
     caption = (
@@ -198,7 +218,7 @@ def _distance_figure(nets: Nets) -> Figure:
         Curve("networks to $T_n$: median", "measured", x, _tuple(middle), _tuple(spread)),
         Curve("most, whatever the network", "predicted", x, tuple(high for _, high in bounds)),
         Curve("least, whatever the network", "predicted", x, tuple(low for low, _ in bounds)),
-        Curve("sin to $T_n$", "other", x, tuple(closed_forms(TAYLOR, DEGREES))),
+        Curve("sin to $T_n$, n ≤ 10", "other", x[:10], tuple(closed_forms(TAYLOR, DEGREES[:10]))),
         Curve("002's plateau", "other", (11.0, 15.0), (PRINTED, PRINTED)),
     )
     caption = (
@@ -208,6 +228,45 @@ def _distance_figure(nets: Nets) -> Figure:
     return Figure(
         "sin-distances", "Distance to T_n", "degree n", "mean square distance", curves, "linear", "log", caption
     )
+
+
+def _share_figure(nets: Nets) -> Figure:
+    """D_9, D_11 and D_13 over D of every network: the lowest of them is closest, and sin itself lies at 1."""
+    order = np.argsort(nets.distances[:, DEGREES.index(9)] / nets.errors)
+    x = tuple(float(k + 1) for k in range(len(order)))
+    curves = [
+        Curve(f"$T_{{{n}}}$", "measured", x, _tuple((nets.distances[:, DEGREES.index(n)] / nets.errors)[order]))
+        for n in (9, 11, 13)
+    ]
+    curves += [
+        Curve(f"$T_9$, {word}", "other", x, _tuple([distances(float(d), 9)[end] / d for d in nets.errors[order]]))
+        for end, word in enumerate(("the least that can be", "the most"))
+    ]
+    caption = (
+        "Distance of each network to $T_n$ over its distance D to sin, sorted. The lowest mark is the closest "
+        "polynomial; below 1 it is closer than sin. Lines: what the rule allows to $T_9$ at each network's D."
+    )
+    label = "distance to $T_n$ over D"
+    return Figure("sin-shares", "Which T_n is closest", "network, sorted", label, tuple(curves), caption=caption)
+
+
+def _error_figure(nets: Nets) -> Figure:
+    """Where a network errs, and where T_9 and the best function of few pieces do."""
+    x = np.linspace(-np.pi, np.pi, SHOWN)
+    place = int(np.argsort(nets.errors)[len(nets.errors) // 2])
+    nine = sum((-1) ** (k // 2) * x**k / factorial(k) for k in range(1, 10, 2))
+    few = _fewest(STOP)
+    curves = (
+        Curve("network", "measured", _tuple(x), _tuple(nets.functions[place](x) - np.sin(x))),
+        Curve("$T_9$", "predicted", _tuple(x), _tuple(nine - np.sin(x))),
+        Curve(f"best {few} linear pieces", "predicted", _tuple(x), _tuple(fit(few)(x) - np.sin(x))),
+    )
+    caption = (
+        f"What is too much, over [−π, π]: the network of seed {int(nets.ensemble.seeds[place])}, whose D = "
+        f"{nets.errors[place]:.3g} is in the middle; the Taylor polynomial, right but near the ends; and the best "
+        f"function of {few} linear pieces, D = {found_error(few):.3g}."
+    )
+    return Figure("sin-errors", "Where the network errs", "x", "error", curves, caption=caption)
 
 
 def _everything_figure(nets: Nets, counts: tuple[int, ...]) -> Figure:
@@ -261,10 +320,11 @@ class WhereItStops:
                     float(np.median(errors / losses)),
                     int((errors > STOP).sum()),
                     int((errors > PRINTED).sum()),
+                    *(int((nets.closest == n).sum()) for n in (9, 11)),
                 )
             )
         columns = ("batch", NUMBER, "steps", "minibatch loss", "D, least", "D, median", "D, largest",
-                   "D over loss", ABOVE_STOP, ABOVE_PRINTED)  # fmt: skip
+                   "D over loss", ABOVE_STOP, ABOVE_PRINTED, "closest to $T_9$", "to $T_{11}$")  # fmt: skip
         caption = "Medians over the networks; the loss is that of the minibatch at which each stopped."
         return Finding(Section(self.title, self.prose, tables=(Table(STOPS, columns, tuple(rows), caption),)))
 
@@ -294,15 +354,17 @@ class WithDropout:
                     float(np.median(nets.ensemble.stopped_at)),
                     *quantiles(nets.errors),
                     float(np.median(active)),
+                    float(np.nanmin(nets.ensemble.losses)),
                     int((nets.errors < STOP).sum()),
                     closest,
                     float(np.median(nets.plateau_starts(SHARE))),
                 )
             )
         columns = ("rate", NUMBER, "met the stop", "steps", "D, least", "D, median", "D, largest", ACTIVE,
-                   f"D below {STOP:g}", "closest n", "plateau from")  # fmt: skip
+                   LOWEST, f"D below {STOP:g}", "closest n", "plateau from")  # fmt: skip
         caption = (
-            "D: evaluation mode, dropout off; beside it the error with dropout active, as training sees it, median. "
+            "D: evaluation mode, dropout off; beside it the error with dropout active, as training sees it, median; "
+            "and the least loss of a minibatch that any of them saw. "
             f"Plateau: within {SHARE:g} of D. Networks that do not meet the stop take all their steps."
         )
         return Finding(Section(self.title, self.prose, tables=(Table(DROPOUTS, columns, tuple(rows), caption),)))
@@ -325,12 +387,14 @@ class OtherSettings:
     prose: tuple[str, ...]
     variants: tuple[Variant, ...]
     seeds: By
+    deeper: tuple[tuple[str, str], ...] = ()
 
     def run(self, settings: Settings) -> Finding:
         """Train each."""
-        rows = []
+        rows, errors = [], {}
         for one in settings.track(self.variants, self.title):
             nets = one.setting.trained(self.seeds.of(settings.profile))
+            errors[one.label] = nets.errors
             rows.append(
                 (
                     one.label,
@@ -348,7 +412,23 @@ class OtherSettings:
         caption = (
             "Floor: the least error of a polynomial of degree 1 for networks without activations, else none above 0."
         )
-        return Finding(Section(self.title, self.prose, tables=(Table(VARIANTS, columns, tuple(rows), caption),)))
+        tables = (Table(VARIANTS, columns, tuple(rows), caption), _pairs(self.deeper, errors))
+        return Finding(Section(self.title, self.prose, tables=tables))
+
+
+def _pairs(pairs: Sequence[tuple[str, str]], errors: Mapping[str, Floats]) -> Table:
+    """Which of two groups of networks errs less, and how often chance alone would have it so."""
+    rows = []
+    for first, second in pairs:
+        before, after = errors[first], errors[second]
+        less, more = (mannwhitneyu(after, before, alternative=side).pvalue for side in ("less", "greater"))
+        rows.append((first, second, float(np.median(after) / np.median(before)), float(less), float(more)))
+    columns = ("from", "to", "quotient of the medians", "chance of less", "chance of more")
+    caption = (
+        "The chance that networks which do not differ come out so far apart, to the side of less error and to that of "
+        "more, by the ranks of D (Mann and Whitney)."
+    )
+    return Table(DEEPER, columns, tuple(rows), caption)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,23 @@
 """Document 002, L60–82: networks trained on sin, and how near they are to its Taylor polynomials."""
 
 from collections.abc import Callable, Sequence
+from math import comb, log
 from typing import Any
 
-from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, as_expected, claims_section
+from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, Word, as_expected, claims_section
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.sin_errors import ERRORS, PolynomialErrors, as_float
 from residua_bridge.experiments.sin_lines import MEAN, NEEDED, ExplicitNetworks, PieceErrors
 from residua_bridge.experiments.sin_nets import DEGREES, STOP, Setting
-from residua_bridge.experiments.sin_plateau import READINGS, SHARES, STARTS, PlateauRule
+from residua_bridge.experiments.sin_plateau import BELOW, LEAST, READINGS, SAME, SHARES, STARTS, PlateauRule
 from residua_bridge.experiments.sin_structure import Structure
 from residua_bridge.experiments.sin_trained import (
+    ATTAINABLE,
     CLOSEST,
+    DEEPER,
     DROPOUTS,
+    ERROR,
+    FRESH,
     NUMBER,
     PRINTED,
     SEEDS,
@@ -32,11 +37,12 @@ from residua_bridge.experiments.texts import percent
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 from residua_symbolic.series.piece_laws import mean_square_law, supremum_law
-from residua_symbolic.series.relu_laws import ORDER, PARABOLA, STACK
+from residua_symbolic.series.relu_laws import HINGES, ORDER, PARABOLA, STACK
 from residua_symbolic.series.sine_errors import mean_square_of_sine
 from residua_symbolic.series.sine_legendre import best_mean_square_of_sine, sine_best_error
 
 TERM = 11  # 002, L82
+CHANCE = 0.01  # of a word that only looks borne out, where it rests on a number of networks
 
 STRUCTURE = "What the layers can do, before any training"
 TAYLOR_TITLE = "Polynomials: closed forms"
@@ -52,7 +58,7 @@ OTHERS = "More tuning, more layers, no activations"
 WIDTH = "How many pieces networks have"
 CLAIMS_TITLE = "Where each claim is dealt with"
 
-LONGER, SHALLOW, SAME, DEEP, LINEAR = (
+LONGER, SHALLOW, USUAL, DEEP, LINEAR = (
     "trained on, no stop",
     "3 layers",
     "6 layers",
@@ -108,10 +114,12 @@ def _order(e: Evidence) -> tuple[Judged, ...]:
 def _linear(e: Evidence) -> tuple[Judged, ...]:
     row = _row(e, VARIANTS, LINEAR)
     floor, least = _number(row["proved floor"]), _number(row["D, least"])
-    held = e.proved(STACK, "one after the other") and e.agree(STRUCTURE) and least >= floor * (1 - SHARE)
+    there = floor * (1 - SHARE) <= least and _number(row["D, median"]) <= floor * (1 + SHARE)
+    held = e.proved(STACK, "one after the other") and e.agree(STRUCTURE) and there
     words = (
-        f"the best line is off by {floor:.4g} in the mean square, and trained stacks stop there: {least:.4g} at best. It is "
-        f"not the Taylor polynomial of degree 1, whose error is {_number(e.rows(ERRORS)[0][4]):.3g} times as large"
+        f"they are lines, and no line is less off than {floor:.4g} in the mean square; trained stacks stop there: {least:.4g} "
+        f"at best. It is not the Taylor polynomial of degree 1, whose error is {_number(e.rows(ERRORS)[0][4]):.3g} times as "
+        f"large; by distance, the stacks are closest to $T_n$ with n = {row['closest n']}"
     )
     return (Judged(held, "true", words),)
 
@@ -126,19 +134,19 @@ def _power(e: Evidence) -> tuple[Judged, ...]:
 
 
 def _any_lines(e: Evidence) -> tuple[Judged, ...]:
-    words = (
-        "every continuous one of one variable on an interval, N pieces with N units; weights written down and measured"
-    )
-    return (Judged(e.agree(EXPLICIT), "true", words),)
+    words = "every continuous one of one variable on an interval, N pieces with N units: proved, weights written down"
+    return (Judged(e.proved(HINGES, "every piece") and e.agree(EXPLICIT), "true", words),)
 
 
 def _sums_of_powers(e: Evidence) -> tuple[Judged, ...]:
-    held = e.proved(PARABOLA, "mean square error") and e.agree(STRUCTURE)
+    law = e.proved("Piecewise-linear functions in the mean square", "law") and e.proved(HINGES, "every piece")
+    held = law and e.proved(PARABOLA, "mean square error") and e.agree(STRUCTURE)
     words = (
-        "if $x^i$ is a power: N pieces are off $x^2$ on [−1, 1] by $4/(45 N^4)$ in the mean square at least, for every N. It "
-        "approximates such sums; it equals them for $i \\leq 1$ only"
+        "if fitting means: as closely as one likes, on a bounded interval, with enough units. With N of them the mean square "
+        "error falls as $N^{-4}$ and does not become 0: for $x^2$ on [−1, 1] it is $4/(45 N^4)$ at least. Equal they are for "
+        "$i \\leq 1$ only; and if i is no power but an index, the sum is a line"
     )
-    return (Judged(held, "false", words),)
+    return (Judged(held, "conditional", words),)
 
 
 def _more_pieces(e: Evidence) -> tuple[Judged, ...]:
@@ -156,7 +164,7 @@ def _more_pieces(e: Evidence) -> tuple[Judged, ...]:
 
 
 def _test_data(e: Evidence) -> tuple[Judged, ...]:
-    row = _row(e, SUMMARY, "fresh over trained on")
+    row = _row(e, SUMMARY, FRESH)
     near = max(abs(_number(row[name]) - 1) for name in ("least", "largest"))
     words = (
         "points that are trained on test nothing. It does no harm here: on fresh points the error is "
@@ -167,13 +175,13 @@ def _test_data(e: Evidence) -> tuple[Judged, ...]:
 
 def _below_and_above(e: Evidence) -> tuple[Judged, ...]:
     rows = e.rows(STOPS)
-    columns = dict(zip(("batch", NUMBER), (0, 1), strict=True))
-    above = [(row[columns["batch"]], row[9], row[columns[NUMBER]]) for row in rows]
+    above = [(row[0], row[9], row[1]) for row in rows]
     first, last = rows[0], rows[-1]
     own = sum(_number(d) > PRINTED for d in e.column(SEEDS, "D"))
     words = (
-        "the two are different numbers if the stop looks at a minibatch: it stops on a small one. The error of the network "
-        f"is {_number(first[7]):.3g} times that loss with batches of {first[0]}, {_number(last[7]):.3g} times with {last[0]} (medians); "
+        "the two are different numbers if the stop looks at a minibatch. A stop on all points would leave little "
+        f"between them: on fresh points the error is {_number(_row(e, SUMMARY, FRESH)['largest']):.3g} times that on those at most. The "
+        f"error of the network is {_number(first[7]):.3g} times that loss with batches of {first[0]}, {_number(last[7]):.3g} times with {last[0]} (medians); "
         f"above {PRINTED:g} lie {', '.join(f'{n} of {of} with batches of {b}' for b, n, of in above)}, and {own} of the "
         f"{len(e.rows(SEEDS))} networks of the main experiment. 002 does not state its batch"
     )
@@ -181,38 +189,72 @@ def _below_and_above(e: Evidence) -> tuple[Judged, ...]:
 
 
 def _better(e: Evidence) -> tuple[Judged, ...]:
-    usual = _number(_row(e, SUMMARY, "D: mean square distance to sin")["median"])
-    longer = _number(_row(e, VARIANTS, LONGER)["D, median"])
-    depths = [_number(_row(e, VARIANTS, label)["D, median"]) for label in (SHALLOW, SAME, DEEP)]
-    fewest = _row(e, NEEDED, MEAN)["pieces that do"]
+    usual, longer = _row(e, SUMMARY, ERROR), _row(e, VARIANTS, LONGER)
     tuned = (
-        f"training on lowers the median error from {usual:.3g} to {longer:.3g}; nothing but optimisation stands in the way: "
-        f"{fewest} linear pieces can be below {STOP:g}, and no floor above 0 is in sight"
+        f"training on lowers the error, median {usual['median']:.3g}, to {longer['D, median']:.3g}, in every network below the "
+        f"least of those that stopped; {_row(e, NEEDED, MEAN)['pieces that do']} linear pieces can be below {STOP:g}"
     )
-    layers = (
-        f"after {STEPS} steps each, medians over a few seeds: {depths[0]:.3g} with 3 layers, {depths[1]:.3g} with 6, "
-        f"{depths[2]:.3g} with 10"
+    rows = e.rows(DEEPER)
+    pairs = "; ".join(
+        f"{_compared(row)} from {row[0]} to {row[1]} (median {_number(row[2]):.2g} times as large)" for row in rows
     )
-    grows = depths[0] > depths[1] > depths[2]
     return (
-        Judged(longer < usual, "true", f"more tuning: {tuned}"),
-        Judged(True, "true" if grows else "false", f"more layers, in this setting: {layers}"),
+        Judged(_number(longer["D, largest"]) < _number(usual["least"]), "true", f"more tuning: {tuned}"),
+        Judged(
+            bool(rows),
+            _deeper(rows),
+            f"more layers, {STEPS} steps each, {_row(e, VARIANTS, DEEP)[NUMBER]} networks: {pairs}",
+        ),
     )
+
+
+def _compared(row: Sequence[Any]) -> str:
+    """What a pair of depths shows, beyond chance."""
+    less, more = _number(row[3]), _number(row[4])
+    return "less error" if less < CHANCE else "more error" if more < CHANCE else "no difference beyond chance"
+
+
+def _deeper(rows: Sequence[Sequence[Any]]) -> Word:
+    """Of "more layers would fit better"."""
+    found = [_compared(row) for row in rows]
+    if all(word == "less error" for word in found):
+        return "true"
+    if all(word == "more error" for word in found):
+        return "false"
+    return "conditional" if "less error" in found else "undecidable"
 
 
 def _closest(e: Evidence) -> tuple[Judged, ...]:
     counts = {int(_number(row[0])): int(_number(row[1])) for row in e.rows(CLOSEST)}
     total, own = len(e.rows(SEEDS)), counts.get(TERM, 0)
-    most = max(counts, key=lambda n: counts[n])
     begins = _number(_row(e, SUMMARY, f"plateau within {SHARE:g} from degree")["median"])
     towards = sum(int(_number(row[3])) for row in e.rows(CLOSEST) if row[0] == 9 and row[3] != "–")
     words = (
-        f"closest are: {', '.join(f'$T_{{{n}}}$ for {k}' for n, k in counts.items() if k)} of {total}. Past the plateau's start "
+        f"closest are: {_listed(counts)} of {total}. Past the plateau's start "
         f"all are nearly equally close; what decides is how the network errs near ±π. {towards} of those closest to $T_9$ err "
-        f"there towards it. Degree {begins:g} is where the plateau begins, within {percent(SHARE)} (median)"
+        f"there towards it. Degree {begins:g} is where the plateau begins, within {percent(SHARE)} (median). With other batches, closest to $T_{{{TERM}}}$ "
+        f"are {', '.join(f'{row[11]} of {row[1]} ({row[0]})' for row in e.rows(STOPS))}"
     )
-    word = "true" if own == total else "false" if most != TERM else "conditional"
-    return (Judged(sum(counts.values()) > 0, word, words),)  # type: ignore[arg-type]
+    few = sum(comb(total, k) for k in range(own + 1)) / 2**total  # chance of no more, if it were every second network
+    word: Word = "true" if own == total else "false" if few < CHANCE else "conditional"
+    return (Judged(sum(counts.values()) == total, word, words), _as_accurate(e))
+
+
+def _as_accurate(e: Evidence) -> Judged:
+    """The other reading of the line: the network is as accurate as the 11th polynomial."""
+    errors = {int(_number(row[0])): _number(row[2]) for row in e.rows(ERRORS)}
+    own = _number(_row(e, SUMMARY, ERROR)["median"])
+    near = {d: min((n for n in errors if n % 2), key=lambda n: abs(log(errors[n] / d))) for d in (own, PRINTED)}
+    words = (
+        f"read as: as accurate as that polynomial. An error of {own:.3g} (median), or {PRINTED:g}, is nearest to that of "
+        f"{' and '.join(f'$T_{{{n}}}$' for n in sorted(set(near.values())))}; that of $T_{{{TERM}}}$ is {errors[TERM]:.3g}"
+    )
+    return Judged(True, "true" if set(near.values()) == {TERM} else "false", words)
+
+
+def _listed(counts: dict[int, int]) -> str:
+    """How many networks are closest to which polynomial."""
+    return ", ".join(f"$T_{{{n}}}$ for {k}" for n, k in counts.items() if k)
 
 
 def _plateau(e: Evidence) -> tuple[Judged, ...]:
@@ -238,15 +280,29 @@ def _derived_start(e: Evidence) -> int:
 
 
 def _counting(e: Evidence) -> tuple[Judged, ...]:
-    start = _derived_start(e)
-    readings = {str(row[0]): int(_number(row[1])) for row in e.rows(READINGS)}
-    fits = [name for name, degree in readings.items() if degree == start]
-    words = (
-        f"with D = {PRINTED:g} the plateau begins at degree {start} (within {percent(SHARE)}); read as "
-        f"{', '.join(f'{name}: degree {degree}' for name, degree in readings.items())}. Only the reading as "
-        f"{' and '.join(fits) or 'none'} puts its beginning at term {TERM}"
+    names = ("counted by", "degree", SAME, LEAST, BELOW)
+    readings = [dict(zip(names, row, strict=False)) for row in e.rows(READINGS)]
+    counts = {int(_number(row[0])): int(_number(row[1])) for row in e.rows(CLOSEST)}
+    flat = {str(r["counted by"]) for r in readings if _number(r[LEAST]) <= SHARE < _number(r[BELOW])}
+    most = max(counts, key=lambda n: counts[n])
+    closest = {str(r["counted by"]) for r in readings if int(_number(r[SAME])) == most}
+    read = ", ".join(f"degree {r['degree']} by {r['counted by']}" for r in readings)
+    ranges = ", ".join(
+        f"{percent(_number(r[LEAST]))} to {percent(_number(r[BELOW]))} by {r['counted by']}" for r in readings
     )
-    return (Judged(fits == ["degree"], "true", words),)
+    words = (
+        f"what 002 counted cannot be derived; its two remarks can be asked. Term {TERM} is {read}. With D = {PRINTED:g} "
+        f"the plateau begins there if one calls flat what stays within {ranges}: {percent(SHARE)} makes it {_either(flat)}. "
+        f"That the network is closest there makes it {_either(closest)}: {_listed(counts)} of {sum(counts.values())} here"
+    )
+    word: Word = "undecidable"
+    if flat == closest:
+        word = "true" if flat == {"degree"} else "false"
+    return (Judged(bool(flat), word, words),)
+
+
+def _either(readings: set[str]) -> str:
+    return " or ".join(f"counting by {name}" for name in sorted(readings)) or "no reading"
 
 
 Judge = Callable[[Evidence], tuple[Judged, ...]]
@@ -264,7 +320,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("002-031", "more tuning or more layers would fit better", _better, f"{OTHERS}; {PIECES}"),
     Claim("002-032", "the network is closest to the 11th Taylor polynomial", _closest, TRAINED),
     Claim("002-033", f"past the 11th term the difference stays at {PRINTED:g}", _plateau, f"{PLATEAU}; {TRAINED}"),
-    Claim("002-034", "term n means degree n", _counting, PLATEAU),
+    Claim("002-034", "term n means degree n", _counting, f"{PLATEAU}; {TRAINED}"),
 )
 
 
@@ -289,19 +345,36 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     total = len(e.rows(SEEDS))
     stops = e.rows(STOPS)
     smallest = stops[0]
+    attainable, least = (
+        _number(_row(e, SUMMARY, name)[side]) for name, side in ((ATTAINABLE, "largest"), (ERROR, "least"))
+    )
     return (
         f"Of {len(verdicts)} verdicts {good} are as expected.",
         f"The plateau is a fact about the network, not about sin: for every network with error D the distance to $T_n$ lies within "
         f"$(\\sqrt{{D}} \\pm \\sqrt{{E_n}})^2$, and $E_n$ falls faster than any power. At D near {PRINTED:g} that leaves "
         f"{percent(SHARE)} of room at most from degree {_derived_start(e)} on; measured, it begins at degree {start['median']:g} (median).",
-        f"Which $T_n$ is closest is decided by how the network errs near ±π: "
-        f"{', '.join(f'$T_{{{n}}}$ for {k}' for n, k in counts.items() if k)} of {total} networks.",
+        f"Which $T_n$ is closest is decided by how the network errs near ±π, where sin and $T_n$ part: {_listed(counts)} of {total} "
+        f"networks. None of this is accuracy: D is the error of $T_n$ with n between {_between(e, _number(height['median']))}.",
         f"The height of the plateau is another for every seed: {_number(height['least']):.3g} to {_number(height['largest']):.3g} with batches "
-        f"of {Setting().batch}. {PRINTED:g} comes out with smaller ones: with batches of {smallest[0]}, where the stop sees a noisier loss, "
-        f"{smallest[8]} of {smallest[1]} networks lie above {STOP:g} and {smallest[9]} above {PRINTED:g}.",
+        f"of {Setting().batch}. {PRINTED:g} lies in the range of networks that stop on batches of {_batches(stops)}; with {smallest[0]}, "
+        f"{smallest[8]} of {smallest[1]} lie above {STOP:g} and {smallest[9]} above {PRINTED:g}.",
         f"The networks have {pieces_row['least']:g} to {pieces_row['largest']:g} linear pieces where {needed['pieces that do']} do for {STOP:g} "
-        f"({needed['pieces needed, proved']} are needed: proved). Their error is optimisation, not approximation.",
+        f"({needed['pieces needed, proved']} are needed: proved). With so many, 64 at most, an error of {attainable:.2g} is possible; "
+        f"theirs is {least / attainable:.2g} times as large at least: what training left undone.",
     )
+
+
+def _between(e: Evidence, error: float) -> str:
+    """The odd degrees whose Taylor polynomials are less and more accurate."""
+    errors = {int(_number(row[0])): _number(row[2]) for row in e.rows(ERRORS) if int(_number(row[0])) % 2}
+    worse = max((n for n in errors if errors[n] > error), default=0)
+    return f"{worse} and {worse + 2}"
+
+
+def _batches(stops: Sequence[Sequence[Any]]) -> str:
+    """The sizes with which the printed height lies between the least error and the largest."""
+    found = [str(row[0]) for row in stops if _number(row[4]) <= PRINTED <= _number(row[6])]
+    return " and ".join(found) or "none of these sizes"
 
 
 STUDY = Study(
@@ -371,7 +444,7 @@ STUDY = Study(
             EXPLICIT,
             (
                 "These fits are networks: $y_0 + s_1 \\mathrm{relu}(x - t_0) + \\sum_k (s_{k+1} - s_k)\\, \\mathrm{relu}(x - t_k)$ is one hidden layer of N "
-                "units with weights that can be written down. Built in torch and measured.",
+                "units with weights that can be written down, for any knots and values. Built in torch and measured: the fits, and functions drawn at random.",
             ),
             (1, 2, 5, 6, 7, 21, 41),
         ),
@@ -402,7 +475,8 @@ STUDY = Study(
             STOPPING,
             (
                 "The loss of a minibatch scatters about the error of the network, the more the smaller the batch. The stop takes the first one "
-                "that is small enough, and so prefers batches on which the network happens to look good: the error lies above the loss that stopped it.",
+                "that is small enough, and so prefers batches on which the network happens to look good. How far, then, is the error above the loss "
+                "that stopped it?",
             ),
             tuple(Setting(batch=batch) for batch in (16, 64, 256)),
             By(10, 40),
@@ -411,7 +485,7 @@ STUDY = Study(
             DROPOUT,
             (
                 "002 has dropout in every hidden layer and does not say at what rate. With dropout active the loss that training sees has a "
-                "floor of its own, the variance that dropout puts in; a stop below it is hardly ever met. What the network does in evaluation mode is another number.",
+                "floor of its own, the variance that dropout puts in. Is the stop met all the same? What the network does in evaluation mode is another number.",
             ),
             tuple(Setting(dropout=rate, steps=200) for rate in (0.01, 0.1, 0.5)),
             By(5, 20),
@@ -425,7 +499,7 @@ STUDY = Study(
             (
                 Variant(LONGER, Setting(stop=None, steps=600)),
                 Variant(SHALLOW, Setting(hidden=2, stop=None, steps=STEPS)),
-                Variant(SAME, Setting(stop=None, steps=STEPS)),
+                Variant(USUAL, Setting(stop=None, steps=STEPS)),
                 Variant(DEEP, Setting(hidden=9, stop=None, steps=STEPS)),
                 Variant(
                     LINEAR,
@@ -433,7 +507,8 @@ STUDY = Study(
                     as_float(sine_best_error(1)),
                 ),
             ),
-            By(4, 20),
+            By(6, 20),
+            ((SHALLOW, USUAL), (USUAL, DEEP)),
         ),
         PiecesByWidth(
             WIDTH,
