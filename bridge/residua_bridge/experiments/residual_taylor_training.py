@@ -83,7 +83,7 @@ class TrainedStreams:
             f"{self.blocks} blocks x + (Linear 1–{WIDTH}, tanh, Linear {WIDTH}–1), {steps} steps of Adam, rate "
             f"{RATE:g}, batch 64, {POINTS} points, float64. Floors: "
             "certified lower bounds. Last column: from the mean of the values over each state, which is what "
-            "optimisation has left; "
+            "optimisation has left, and what blocks of this width cannot follow where that mean jumps; "
             "it and the floor add up to the error (but for the grid of 401 points)."
         )
         section = Section(
@@ -172,7 +172,7 @@ def _judged(fold: Fold, net: Network, weights: dict[str, Floats], seed: int) -> 
         },
         explained=reached,
         unexplained=replace(raw.unexplained, value=0.0),  # by construction: what is not the floor is optimisation
-        reason="what no block behind the state can do, and what training has not found of what it can"
+        reason="what no block behind the state can do, and what training, or the width of these, leaves of the rest"
         if reached
         else "below a proven floor",
     )

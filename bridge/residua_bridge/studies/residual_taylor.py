@@ -188,7 +188,7 @@ STUDY = Study(
             "Training",
             (
                 "Free blocks in the place of the polynomial ones, trained behind a state that is held at $T_3$ (or $T_2$). Their error is taken apart: the floor is approximation, what no block can do; the distance from "
-                "the best block is optimisation, what training has not found. The same blocks fed x itself have no floor.",
+                "the best block is put down to optimisation, what training has not found (a part of it is the width of the blocks, for the best one jumps). The same blocks fed x itself have no floor.",
             ),
             (SIN_FOLD, EXP_FOLD, TANH_FOLD),
             SIN,
