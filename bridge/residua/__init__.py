@@ -14,8 +14,9 @@ _HOME = {
         "trace",
     ),
     "residua_numeric": (
-        "Measurement", "Run", "Snapshot", "Task", "accuracy", "build", "collect_statistics", "describe", "load",
-        "loss_of", "measure", "save", "train", "weights_of",
+        "Ensemble", "Measurement", "Run", "Snapshot", "Task", "accuracy", "build", "collect_statistics",
+        "contributions", "describe", "fit_least_squares", "load", "loss_of", "measure", "pieces", "save", "train",
+        "train_many", "weights_of",
     ),
     "residua_bridge.compare": ("compare",),
     "residua_bridge.rendering": ("render",),

@@ -9,13 +9,14 @@ from residua_bridge.judgement import entries_within, judge, row_norms, rows_with
 from residua_bridge.layerwise import all_finite, judged, measured_product, same_layers, unchained
 from residua_bridge.verdict import Discrepancy, Floats, Uncertain, Verdict
 from residua_network import ResiduaError
-from residua_numeric import Measurement, measure_layers, modules_of, statistics_of, weights_of
+from residua_numeric import Measurement, measure, measure_layers, modules_of, statistics_of, weights_of
 from residua_numeric.derivatives import to_float64
 from residua_numeric.measure import inputs_of
-from residua_symbolic import NetworkJacobian, Prediction, jacobian
+from residua_symbolic import NetworkJacobian, NetworkSeries, Prediction, jacobian
 from residua_symbolic.layer import CONSTANT_STATISTICS
 from residua_symbolic.prediction import RESOLUTION
 from residua_symbolic.rounding import product, spread
+from residua_symbolic.series.network import network_series
 from residua_symbolic.weights import Weights
 
 SIGMAS = 4.0  # standard errors that count as sampling
@@ -23,7 +24,7 @@ _TOGETHER = "every layer agrees by itself; the way they are put together does no
 
 
 def compare(
-    prediction: NetworkJacobian | Prediction,
+    prediction: NetworkJacobian | NetworkSeries | Prediction,
     measured: torch.nn.Module | Measurement,
     x: Any = None,
     *,
@@ -31,13 +32,14 @@ def compare(
     exact: Prediction | None = None,
     bits: int | None = None,
 ) -> Discrepancy:
-    """Set a derived Jacobian against a torch model at x of shape (batch, inputs), or any prediction against any
-    measurement of the same quantity.
+    """Set a derived Jacobian against a torch model at x of shape (batch, inputs), a network's Taylor series against the
+    model's own coefficients, or any prediction against any measurement of the same quantity.
 
     With a Jacobian: every layer's output and Jacobian at the input that the model itself feeds it, and the product
     from `start` to `stop`. `weights` predicts with weights other than the model's; `bits` evaluates the formula in ball
     arithmetic of that precision, so that its own rounding is known (small networks). Batch norms of the model use the
-    statistics that the description states; modes and buffers are restored. With a prediction: `exact` is the same
+    statistics that the description states; modes and buffers are restored. With a series along a direction: its
+    coefficients, certified, against those measured at its own point. With a prediction: `exact` is the same
     without its assumption, from which the size of the approximation follows. Raises ResiduaError where the two do not
     fit, and for an argument that is not of use to them.
     """
@@ -45,6 +47,10 @@ def compare(
         _refuse("a Prediction and a Measurement", x=x, weights=weights, bits=bits)
         with np.errstate(all="ignore"):  # what overflows ends as inf or NaN, and no comparison passes those
             return _pair(prediction, measured, exact)
+    if isinstance(prediction, NetworkSeries) and isinstance(measured, torch.nn.Module):
+        _refuse("a Taylor series and a model", x=x, weights=weights, exact=exact)
+        with np.errstate(all="ignore"):
+            return _pair(*_coefficients(prediction, measured, bits), None)
     if isinstance(prediction, NetworkJacobian) and isinstance(measured, torch.nn.Module):
         if x is None:
             raise ResiduaError(
@@ -54,7 +60,8 @@ def compare(
         with np.errstate(all="ignore"):
             return _model(prediction, measured, x, weights, bits)
     raise ResiduaError(
-        "compare expects (a Jacobian, a torch model, x) or (a Prediction, a Measurement), "
+        "compare expects (a Jacobian, a torch model, x), (a Taylor series, a torch model) or (a Prediction, a "
+        "Measurement), "
         f"got ({type(prediction).__name__}, {type(measured).__name__})"
     )
 
@@ -78,9 +85,15 @@ def _pair(prediction: Prediction, measurement: Measurement, exact: Prediction | 
         raise ResiduaError(f"compare: the rounding of {dtype} was predicted, the measurement is {measurement.dtype}")
     sampling = np.zeros_like(prediction.error) if measurement.spread is None else SIGMAS * measurement.spread
     approximation = np.zeros_like(prediction.values) if exact is None else exact.values - prediction.values
+    discretisation = np.zeros_like(prediction.error) if measurement.error is None else measurement.error
     difference = measurement.values - prediction.values
-    error = prediction.error + sampling + (0.0 if exact is None else exact.error)
-    sizes = {"rounding": prediction.error, "sampling": sampling, "approximation": approximation}
+    error = prediction.error + sampling + discretisation + (0.0 if exact is None else exact.error)
+    sizes = {
+        "rounding": prediction.error,
+        "sampling": sampling,
+        "discretisation": discretisation,
+        "approximation": approximation,
+    }
     within = entries_within(difference, error)
     sides = prediction.values, measurement.values, error
     verdict, reason = judge(within, *sides, prediction.scale, measurement.dtype, prediction.resolution)
@@ -96,6 +109,32 @@ def _pair(prediction: Prediction, measurement: Measurement, exact: Prediction | 
         reason=reason,
         scope={**prediction.scope, **measurement.scope, "dtype": measurement.dtype},
     )
+
+
+def _coefficients(series: NetworkSeries, model: torch.nn.Module, bits: int | None) -> tuple[Prediction, Measurement]:
+    """Taylor coefficients along the series' direction: in balls, and by Cauchy's integral of the model."""
+    if series.along is None:
+        raise ResiduaError(
+            "compare: a Taylor series and a model are compared along a direction; give taylor an `along`"
+        )
+    net, at, along = series.network, np.atleast_2d(series.at), series.along
+    certified = network_series(
+        net, series.order, series.weights, series.at, along, certified=True, bits=bits or series.bits
+    )
+    shape = (series.order + 1, len(at), net.outputs)
+    values = certified.values.reshape(shape)
+    error = certified.enclosure.distance(certified.values).reshape(shape)
+    scope = {"order": series.order, "layers": len(net.layers), "outputs": net.outputs}
+    measured = measure(
+        model,
+        "taylor coefficients",
+        at,
+        along=along if isinstance(along, dict) else np.atleast_2d(along),
+        order=series.order,
+        statistics=statistics_of(net) or None,
+    )
+    largest = float(row_norms(values).max())  # where a coefficient vanishes, its bar is measured by the others
+    return Prediction(measured.quantity, values, error, scope, scale=largest), measured
 
 
 def _model(

@@ -440,7 +440,7 @@ def test_wrong_arguments_are_refused(left: Any, right: Any) -> None:
         "prediction": predict(J, weights_of(model), X),
     }
     left, right = (made.get(one, one) if isinstance(one, str) else one for one in (left, right))
-    with pytest.raises(ResiduaError, match=r"compare expects \(a Jacobian, a torch model, x\) or \(a Prediction"):
+    with pytest.raises(ResiduaError, match=r"compare expects \(a Jacobian, a torch model, x\), \(a Taylor"):
         compare(left, right, X)
 
 
