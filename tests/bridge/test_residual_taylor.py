@@ -16,7 +16,16 @@ from residua_bridge.experiments.residual_taylor_depth import CARRIED, ErrorsOver
 from residua_bridge.experiments.residual_taylor_folds import Fold, Folds, at_the_floor, best_values
 from residua_bridge.experiments.residual_taylor_literal import LiteralConstruction
 from residua_bridge.experiments.residual_taylor_scalar import ScalarStream
-from residua_bridge.experiments.residual_taylor_targets import Target, against, mean_square, met, near_zero, sup
+from residua_bridge.experiments.residual_taylor_targets import (
+    Target,
+    against,
+    down,
+    mean_square,
+    met,
+    near_zero,
+    sup,
+    up,
+)
 from residua_bridge.experiments.residual_taylor_training import TrainedStreams
 from residua_bridge.experiments.texts import proved
 from residua_bridge.findings import Cell, Section, Table, VerdictText
@@ -137,6 +146,8 @@ def test_folds_and_depth_run() -> None:
     (attained,) = folds.section.tables[1].rows
     assert number(attained[4]) <= number(attained[5]) <= number(attained[4]) * 1.01  # mean square: floor, and the best
     floors = folds.section.tables[0].rows
+    assert floors[0][2:4] == (0.6598, 0.6605)
+    assert floors[0][6] == 0.7868  # not 0.7869, which (7 + √13)√(9 + 3√13)/60 = 0.786859 does not reach
     assert number(floors[0][2]) > 0.65
     assert floors[1][2] == 0
     depth = ErrorsOverDepth("d", "Errors over depth", (), ((SIN_FOLD, 4, 7, 9),)).run(SETTINGS)
@@ -285,6 +296,8 @@ def test_the_study_names_its_sections() -> None:
 
 
 def test_small_things() -> None:
+    assert (down(0.78686), down(0.7868594), down(1.54427), down(0.0), down(2.0)) == (0.7868, 0.7868, 1.544, 0.0, 2.0)
+    assert (up(0.6604801), up(7.728e-7, 2), up(float("inf"))) == (0.6605, 7.8e-7, float("inf"))
     assert falls([3.0, 2.0, 1.0])
     assert not falls([3.0, 3.0])
     x = np.linspace(-2, 2, 5)[:, None]

@@ -7,7 +7,7 @@ from typing import Any
 import flint
 import numpy as np
 
-from residua_bridge.experiments.residual_taylor_targets import Target, against, mean_square, measured, met, sup
+from residua_bridge.experiments.residual_taylor_targets import Target, against, mean_square, measured, met, sup, up
 from residua_bridge.findings import Cell, Section, Table
 from residua_bridge.rendering import as_text
 from residua_bridge.study import By, Finding, Settings
@@ -98,6 +98,6 @@ def _errors(case: Case, c: Sequence[Any]) -> list[tuple[Cell, ...]]:
                 - target.values
             )
         rows.append(
-            (target.label, n, sup(difference), target.truncation(n), mean_square(difference), target.mean_square(n))
+            (target.label, n, sup(difference), up(target.truncation(n)), mean_square(difference), target.mean_square(n))
         )
     return rows

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, Word, as_expected, claims_section
 from residua_bridge.experiments.residual_taylor_blocks import OWN, REFITTED
+from residua_bridge.experiments.residual_taylor_targets import up
 from residua_bridge.findings import Section, VerdictText
 
 CLAIMS_TITLE = "The claims of document 000"
@@ -75,7 +76,7 @@ def _additions(evidence: Evidence) -> tuple[Judged, ...]:
         "with a stream that carries x beside the sum: the l-th residual addition is then the l-th term, to the "
         "last digit that float64 has. "
         "On a stream that is the sum alone it fails as soon as the sum folds: behind $T_3$ of sin by at least "
-        f"{floor:.4f}"
+        f"{floor:.4g}"
     )
     return (Judged(_is_carried(evidence) and _folded(evidence), "conditional", words),)
 
@@ -95,7 +96,7 @@ def _represents(evidence: Evidence) -> tuple[Judged, ...]:
     held = all(errors[max(errors)] < SMALL for errors in good) and bad[last] > bad[0] and within == ["yes", "yes", "no"]
     words = (
         "the document names no condition, but says that there is one: sin and exp come within "
-        f"{max(e[max(e)] for e in good):.1e} on [−π, π]; "
+        f"{up(max(e[max(e)] for e in good), 2):.1e} on [−π, π]; "
         f"tanh, smooth as it is, is missed there by {bad[last]:.3g} at n = {last}, for π lies beyond its radius "
         f"{radii['tanh on [−π, π]'][1]}"
     )

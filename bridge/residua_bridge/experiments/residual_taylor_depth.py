@@ -9,7 +9,7 @@ import flint
 import numpy as np
 
 from residua_bridge.experiments.residual_taylor_folds import Fold
-from residua_bridge.experiments.residual_taylor_targets import Target, exact_values, measured, sup
+from residua_bridge.experiments.residual_taylor_targets import Target, down, exact_values, measured, sup
 from residua_bridge.findings import Cell, Curve, Figure, Section, Table
 from residua_bridge.study import Finding, Settings
 from residua_symbolic.series.obstruction import value_at
@@ -139,5 +139,5 @@ def _rows(fold: Fold, lines: dict[str, list[_Point]]) -> list[tuple[Cell, ...]]:
         below = [p.depth for k, p in enumerate(points) if all(q.exact < floor for q in points[k:])]
         last = points[-1]
         shown: Cell = last.exact if np.isfinite(last.exact) else "overflows"
-        rows.append((fold.target.label, label, last.depth, shown, floor, below[0] if below else "never"))
+        rows.append((fold.target.label, label, last.depth, shown, down(floor), below[0] if below else "never"))
     return rows

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from residua_bridge.compare import compare
-from residua_bridge.experiments.residual_taylor_targets import OUTPUT, Target, exact_values, mean_square, put_in_torch
+from residua_bridge.experiments.residual_taylor_targets import (
+    OUTPUT,
+    Target,
+    down,
+    exact_values,
+    mean_square,
+    put_in_torch,
+    up,
+)
 from residua_bridge.experiments.texts import proved
 from residua_bridge.findings import Cell, Curve, Figure, Section, Table
 from residua_bridge.rendering import together
@@ -137,7 +145,8 @@ def _floors(folds: Sequence[Fold]) -> Table:
         floor, further = fold.floor(), fold.floor_of_next()
         pair: tuple[Cell, ...] = ("–", "–") if floor.pair is None else tuple(float(x.mid()) for x in floor.pair)
         said = "yes" if floor.pair is None else "no"
-        rows.append((fold.label, said, floor.lower, floor.upper, *pair, further.lower, further.upper))
+        bounds = (down(floor.lower), up(floor.upper)), (down(further.lower), up(further.upper))
+        rows.append((fold.label, said, *bounds[0], *pair, *bounds[1]))
     columns = (
         "state",
         "injective",
@@ -166,10 +175,10 @@ def _best(folds: Sequence[Fold]) -> Table:
         rows.append(
             (
                 fold.label,
-                fold.floor().lower,
+                down(fold.floor().lower),
                 float(np.max(abs(middle - f))),
-                fold.floor().upper,
-                squared_floor(fold),
+                up(fold.floor().upper),
+                down(squared_floor(fold)),
                 mean_square((mean - f)[None, :]),
                 mean_square(f[None, :]),
             )

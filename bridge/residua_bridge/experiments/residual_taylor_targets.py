@@ -3,6 +3,7 @@ network, measured beside exact values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import ROUND_FLOOR, Context, Decimal
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +34,7 @@ from residua_symbolic.series.streams import taylor
 
 BITS = 1024  # of values: blocks that explode lose digits, and Arb says how many
 POINTS = 401
+DIGITS = 4  # of a bound, as reports print them
 OUTPUT = "output"
 
 
@@ -169,6 +171,16 @@ def against(target: Target, exact: ExactNetwork, value: Any, cause: str, x: Floa
     named = {cause if name == "approximation" else name: size for name, size in found.causes.items()}
     words = f"{cause} accounts for it" if found.explained and str(found.verdict) == "differ" else found.reason
     return replace(found, causes=named, reason=words)
+
+
+def down(bound: float, digits: int = DIGITS) -> float:
+    """A lower bound with so many digits, rounded down: what is printed is still one."""
+    return float(Context(prec=digits, rounding=ROUND_FLOOR).create_decimal(Decimal(bound)))
+
+
+def up(bound: float, digits: int = DIGITS) -> float:
+    """An upper bound, rounded up."""
+    return -down(-bound, digits)
 
 
 def sup(values: Floats) -> float:

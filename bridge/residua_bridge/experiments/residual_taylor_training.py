@@ -11,6 +11,7 @@ from residua_bridge.experiments.residual_taylor_folds import Fold, at_the_floor,
 from residua_bridge.experiments.residual_taylor_targets import (
     OUTPUT,
     Target,
+    down,
     exact_values,
     mean_square,
     put_in_torch,
@@ -180,9 +181,9 @@ def _judged(fold: Fold, net: Network, weights: dict[str, Floats], seed: int) -> 
         f"{target.name}, behind $T_{{{fold.order}}}$",
         seed,
         sup(e),
-        fold.floor().lower,
+        down(fold.floor().lower),
         squares[0],
-        squares[1],
+        down(squares[1]),
         mean_square(y - best),
     )
     return _Judged(row, below, apart, is_f)

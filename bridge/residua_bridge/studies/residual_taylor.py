@@ -10,7 +10,7 @@ from residua_bridge.experiments.residual_taylor_depth import ErrorsOverDepth
 from residua_bridge.experiments.residual_taylor_folds import Fold, Folds
 from residua_bridge.experiments.residual_taylor_literal import LiteralConstruction
 from residua_bridge.experiments.residual_taylor_scalar import ScalarStream
-from residua_bridge.experiments.residual_taylor_targets import Target
+from residua_bridge.experiments.residual_taylor_targets import Target, up
 from residua_bridge.experiments.residual_taylor_training import TrainedStreams
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
@@ -51,14 +51,14 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
         f"$1 + f'(0)$ at every depth, f(0) never enters, and for sin on [−π, π] it is off by {growth[SIN.label, 1][3]:.3g} after one block and by "
         f"{growth[SIN.label, 7][3]:.1g} after the seventh.",
         f"What is missing is memory, not depth. A stream that carries x and its power beside the sum adds exactly the l-th term in block l; its torch model "
-        f"{equals} $T_{{{last}}}$ to rounding and sin to {carried[SIN.label, last][2]:.1e}; the certified bound of the truncation is {carried[SIN.label, last][3]:.1e}.",
-        f"A stream that is the partial sum alone cannot go on once the sum folds. Behind $T_3$ of sin no block whatever comes closer to sin than {sine[2]:.5f} "
-        f"on [−π, π], nor closer to $T_5$ than {sine[6]:.5f}; behind $T_2$ of exp than {exp[2]:.4f}; behind $T_3$ of tanh on [−6/5, 6/5] than {tanh[2]:.5f}. These are "
+        f"{equals} $T_{{{last}}}$ to rounding and sin to {carried[SIN.label, last][2]:.1e}; the certified bound of the truncation is {up(float(carried[SIN.label, last][3]), 2):.1e}.",
+        f"A stream that is the partial sum alone cannot go on once the sum folds. Behind $T_3$ of sin no block whatever comes closer to sin than {sine[2]:.4g} "
+        f"on [−π, π], nor closer to $T_5$ than {sine[6]:.4g}; behind $T_2$ of exp than {exp[2]:.4g}; behind $T_3$ of tanh on [−6/5, 6/5] than {tanh[2]:.4g}. These are "
         f"certified, and {'attained by the best block' if attained else 'not seen to be attained'}.",
         f"Orders can be matched on such a stream as long as $f'(0) \\neq 0$, near 0: {_tersely(errors[0][3])} off $T_7$ inside the branch; on the whole interval the error is {_tersely(errors[0][5])}, and "
         f"series reversion to order 23 ends at {_tersely(errors[-1][5])}.",
         f"Training {'passes' if passes else 'does not pass'} the floor: {len(trained)} nets behind $T_3$ end with sup errors of {min(row[2] for row in trained):.3g} to {max(row[2] for row in trained):.3g}, "
-        f"and mean squares of {min(row[4] for row in trained):.3g} to {max(row[4] for row in trained):.3g} above a floor of {trained[0][5]:.3g}. The same blocks fed x itself end at {max(row[2] for row in free):.2g} or less"
+        f"and mean squares of {min(row[4] for row in trained):.3g} to {max(row[4] for row in trained):.3g} above a floor of {trained[0][5]:.4g}. The same blocks fed x itself end at {max(row[2] for row in free):.2g} or less"
         + (
             ": one number a layer is not too narrow, the partial sum is the wrong number."
             if wide_enough
