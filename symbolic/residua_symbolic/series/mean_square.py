@@ -20,12 +20,11 @@ def mean_square_error(
     """(1/(u − l)) ∫ (f(x) − Σ c_k (x − at)^k)² dx over lower ≤ x ≤ upper; the bounds are constants, as `at` is.
 
     Exact for sums of products of polynomials, exp, sin, cos, sinh and cosh of linear arguments, else an Enclosure:
-    infinite where the integral has no bound, or f is not real. Raises ResiduaError for another variable in f, and
-    for an interval that is empty or not finite.
+    infinite where the integral has no bound, or f is not real. Raises ResiduaError for another variable in f, for an
+    interval that is empty or not finite, and for coefficients or a point that are no real constants.
     """
     low, high = interval(function, variable, lower, upper)
-    at = sp.sympify(at)
-    terms = [sp.sympify(c) for c in coefficients]
+    at, *terms = (_real_constant(c) for c in (at, *coefficients))
     try:
         difference = sums.added(
             sums.read(function.sympy, symbol_of(function, variable), at),
@@ -36,6 +35,21 @@ def mean_square_error(
     except sums.OutOfClassError:
         ball, bits = mean_square(function.program, variable, at, terms, low, high)
         return Enclosure(ball, bits)
+
+
+def _real_constant(value: sp.Expr) -> sp.Expr:
+    """The value, if it is a finite real constant. Raises ResiduaError."""
+    given = sp.sympify(value)
+    if given.is_Rational:
+        return given
+    with balls.precision():
+        try:
+            is_finite = bool(constant(given).is_finite())
+        except (PointError, ResiduaError):
+            is_finite = False
+    if not is_finite:
+        raise ResiduaError(f"mean_square_error: expected real finite constants for point and coefficients, got {given}")
+    return given
 
 
 def symbol_of(function: Given, variable: str) -> sp.Symbol:

@@ -69,7 +69,8 @@ def _mean(
             polynomial = [flint.acb(constant(c)) for c in coefficients]
             integrand = _integrand(combined, output, variable, centre, polynomial)
             goals = {"rel_tol": flint.arb(2) ** -GOAL, "abs_tol": flint.arb(2) ** -(bits - GUARD)}
-            total = flint.acb.integral(integrand, low, high, **goals, eval_limit=EVALUATIONS).real
+            # the heap halves where the error is largest: many kinks then share what evaluations there are
+            total = flint.acb.integral(integrand, low, high, **goals, eval_limit=EVALUATIONS, use_heap=True).real
             mean = total / (high - low)
             if not mean.is_finite():
                 break

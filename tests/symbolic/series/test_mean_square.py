@@ -96,6 +96,24 @@ def test_bad_intervals_and_variables_are_refused(text: str, lower: sp.Expr, uppe
         mean_square_error(given(text), "x", ZERO, (ONE,), lower, upper)
 
 
+def test_many_kinks_leave_a_useful_bound() -> None:
+    found = mean_square_error(given("relu(sin(20*x))"), "x", ZERO, (ONE,), -ONE, sp.Integer(3))
+    assert isinstance(found, Enclosure)
+    kinks = [-1, *(k * mp.pi / 20 for k in range(-6, 20)), 3]
+    true = mp.quad(lambda x: (max(mp.sin(20 * x), mp.mpf(0)) - 1) ** 2, kinks) / 4
+    ball = np.ravel(found.balls)[0]
+    assert float(ball.lower()) <= true <= float(ball.upper())
+    assert float(ball.rad()) < 1e-3 * float(true)
+
+
+@pytest.mark.parametrize("bad", [sp.I, sp.nan, sp.oo, sp.zoo, sp.Symbol("a"), sp.log(-1), 1 + sp.I])
+@pytest.mark.parametrize("text", ["sin(x)", "tanh(x)"])
+def test_points_and_coefficients_that_are_no_real_numbers_are_refused(text: str, bad: sp.Expr) -> None:
+    for at, coefficients in ((ZERO, (ONE, bad)), (bad, (ONE,))):
+        with pytest.raises(ResiduaError, match="real finite constants"):
+            mean_square_error(given(text), "x", at, coefficients, ZERO, ONE)
+
+
 def test_what_is_no_such_sum_says_so() -> None:
     for e in (
         sp.tanh(x),
