@@ -16,16 +16,25 @@ from residua_bridge.experiments.depth_order_claims import (
     DIAGONAL,
     MATRIX,
     PARTIAL,
+    REACH,
     TANH,
+    TERMS,
     TRAINED,
     WITHIN,
 )
 from residua_bridge.experiments.depth_order_degrees import counted_degree, counted_rank
 from residua_bridge.experiments.depth_order_floors import Case, Floors, fitted, judged, quadrature
 from residua_bridge.experiments.depth_order_matrix import (
+    ANEW,
+    BUILT,
     EXPONENTIAL,
+    OWN,
     SINE,
+    TAYLOR,
+    Constructed,
     Contributions,
+    Target,
+    Trained,
     matrices,
     measured_contributions,
     tanh_network,
@@ -33,6 +42,7 @@ from residua_bridge.experiments.depth_order_matrix import (
 from residua_bridge.experiments.depth_order_tanh import TanhWidths, built, certified_error, matched, seen_error
 from residua_bridge.experiments.depth_order_teeth import errors, model_of
 from residua_bridge.findings import Section, Table
+from residua_bridge.studies.depth_order import conclusion
 from residua_bridge.study import By, Outcome, Settings, carry_out, study_named
 from residua_network import ResiduaError
 from residua_numeric import build, measure, weights_of
@@ -244,19 +254,83 @@ def test_words_need_their_evidence(outcome: Outcome) -> None:
     found = words(outcome.findings.sections)
     assert found["000-001"] == ["true"]
     assert found["000-002"] == ["conditional", "false"]
-    assert found["000-004"] == ["false"]
+    assert found["000-004"] == ["conditional"]
     stiff = changed(outcome, WITHIN, lambda row: (*row[:3], *(row[3],) * (len(row) - 4), row[-1]))
     assert words(stiff)["000-002"] == ["conditional", NOT_CONFIRMED]
     assert words(spoilt(outcome, TANH))["000-002"] == ["conditional", NOT_CONFIRMED]
     assert words(spoilt(outcome, TANH))["000-018"] == [NOT_CONFIRMED]
+    assert found["000-003"] == ["false", "conditional"]
     diagonal = changed(outcome, DIAGONAL, lambda row: (*row[:3], 1.0 if row[1] == "trained" else row[3], *row[4:]))
     assert words(diagonal)["000-003"][0] == NOT_CONFIRMED
-    alike = changed(outcome, "One function", lambda row: (*row[:3], row[2]))
+    unsure = changed(outcome, DIAGONAL, lambda row: (*row[:4], 0.3 if row[1] == "trained" else row[4], *row[5:]))
+    assert words(unsure)["000-003"][0] == NOT_CONFIRMED
+    worse = changed(outcome, DIAGONAL, lambda row: (*row[:3], 0.9 if row[1] == BUILT else row[3], *row[4:]))
+    assert words(worse)["000-003"][1] == words(worse)["000-004"][0] == NOT_CONFIRMED
+    without = changed(outcome, TERMS, lambda row: (*row[:2], 1.001, *row[3:]))
+    assert words(without)["000-003"][1] == NOT_CONFIRMED
+    alike = changed(outcome, "One function", lambda row: (*row[:4], row[3]))
     assert words(alike)["000-004"] == [NOT_CONFIRMED]
+    incomplete = changed(outcome, "One function", lambda row: (*row[:2], 2, *row[3:]))
+    assert words(incomplete)["000-001"] == [NOT_CONFIRMED]
     assert words(spoilt(outcome, TRAINED))["000-015"] == [NOT_CONFIRMED]
     early = changed(outcome, PARTIAL, lambda row: (*row[:-2], "2 of 2", "2 of 2"))
-    assert words(early)["000-017"] == [NOT_CONFIRMED]
+    assert words(early)["000-017"] == ["conditional"]
     assert words(early)["000-014"][1] == NOT_CONFIRMED
+    late = changed(outcome, PARTIAL, lambda row: row if row[1] == TAYLOR else (*row[:-1], "0 of 2"))
+    assert words(late)["000-017"] == ["false"]
+    unfair = changed(outcome, PARTIAL, lambda row: (*row[:-1], "0 of 1") if row[1] == TAYLOR else row)
+    assert words(unfair)["000-017"] == [NOT_CONFIRMED]
+
+
+def test_the_answer_says_nothing_without_evidence(outcome: Outcome) -> None:
+    said = " ".join(conclusion(outcome.findings.sections))
+    assert "Not confirmed" not in said
+    assert "Layers do not correspond to terms. L blocks" in said
+    changes = {
+        "layers do not correspond to terms": spoilt(outcome, REACH),
+        "floors move with depth": spoilt(outcome, TRAINED),
+        "one term a layer can be built": spoilt(outcome, TANH),
+        "trained blocks are not terms": changed(
+            outcome, DIAGONAL, lambda row: (*row[:3], 1.0 if row[1] == "trained" else row[3], *row[4:])
+        ),
+        "the function does not fix its blocks": changed(outcome, "One function", lambda row: (*row[:4], row[3])),
+    }
+    for head, sections in changes.items():
+        assert f"Not confirmed in this run: {head}." in " ".join(conclusion(sections)), head
+
+
+def test_the_measure_of_refinement_is_one_that_taylor_sums_meet() -> None:
+    for target in (SINE, EXPONENTIAL):
+        one = Trained(target, tanh_network(5, 2), (), ())
+        assert one.refines(one.taylor) == [True]
+        assert one.refines(one.taylor[:, ::-1]) == [False]
+        rising = one.taylor.copy()
+        rising[0, 4] = 2 * rising[0, 3]
+        assert one.refines(rising) == [False]
+
+
+def test_a_layer_fitted_anew_is_no_worse_than_the_last(outcome: Outcome) -> None:
+    section = next(s for s in outcome.findings.sections if s.title == MATRIX)
+    table = next(t for t in section.tables if t.title.startswith(PARTIAL))
+    own, anew = ([row for row in table.rows if row[1] == reader] for reader in (OWN, ANEW))
+    for a, b in zip(own, anew, strict=True):
+        assert all(float(x) >= float(y) for x, y in zip(a[2:-2], b[2:-2], strict=True))
+
+
+@pytest.mark.parametrize("target", [SINE, EXPONENTIAL], ids=["sin", "exp"])
+def test_networks_that_are_000s_are_built(target: Target) -> None:
+    one = Constructed.of(target)
+    powers = range(1, max(target.powers) + 1)
+    assert [[k for k in range(p.degree() + 1) if p[k] != 0] for p in one.parts] == [
+        [k] if k in target.powers else [] for k in powers
+    ]
+    assert one.matrix(max(powers)).sum(axis=0) == pytest.approx(
+        [target.coefficients(k) for k in (0, *powers)], abs=0, rel=1e-14
+    )
+    assert str(one.discrepancy(target.end).verdict) == "agree"
+    name = "3.branch.2.weight"
+    planted = one._replace(weights=one.weights | {name: one.weights[name] * (1 + 1e-9)})
+    assert str(planted.discrepancy(target.end).verdict) == "differ"
 
 
 def test_the_matrices_are_in_the_report(outcome: Outcome) -> None:

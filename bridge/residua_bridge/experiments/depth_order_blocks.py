@@ -134,9 +134,20 @@ class PolynomialBlocks:
         excess = [float(mean_square_of(_whole(net, models[fit.seed]), degree_law(net))[1].middle) for fit in found]
         functions = max((float(np.max(np.abs(a - last[0]))) for a in last), default=0.0)
         parts = max((float(np.max(np.abs(fit.matrix[:, 2:] - found[0].matrix[:, 2:]))) for fit in found), default=0.0)
-        row = (len(found), max(excess, default=0.0), functions, parts)
-        head = ("seeds", "largest excess over the floor", "their functions differ by", "their blocks differ by")
-        caption = "Largest differences between coefficients of orders 2 and more: of all blocks together, and of each."
+        rest = [_whole(net, models[fit.seed]) - sum(fit.exact, flint.fmpq_poly([])) for fit in found]
+        left = max((p.degree() for p in rest), default=0)
+        row = (len(found), max(excess, default=0.0), left, functions, parts)
+        head = (
+            "seeds",
+            "largest excess over the floor",
+            "degree of the rest",
+            "their functions differ by",
+            "their blocks differ by",
+        )
+        caption = (
+            "Largest differences between coefficients of orders 2 and more: of all blocks together, and of each. Rest: "
+            "the network less what its blocks add, exactly; it is the embedding, of degree 1."
+        )
         return Table("One function, many ways to add it up", head, (row,), caption)
 
     def _picture(self, found: Sequence[Fit]) -> Matrix:

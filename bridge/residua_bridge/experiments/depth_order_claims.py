@@ -1,15 +1,22 @@
 """Which claims of document 000 the study of depth and order decides: words computed from the report's sections."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
-from residua_bridge.experiments.claim_places import Claim, Evidence, Judged
+from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, Word
+from residua_bridge.experiments.depth_order_matrix import ANEW, BUILT, OWN, TAYLOR
+from residua_bridge.experiments.depth_order_matrix import TRAINED as LEARNT
+from residua_bridge.findings import Cell
+from residua_bridge.formats._text import spoken
 
 REACH, TRAINED = "Degree and what can be reached", "Floors, proved and trained"
 TEETH, TANH = "One term a layer, by construction", "Width alone brings terms"
 MATRIX, BLOCKS = "Which block gives which term", "The same function, block by block"
 DEGREE = "Degree by depth and width"
 WITHIN, FITS = "Coefficients within reach", "Floors and fits"
-DIAGONAL, ALIKE, PARTIAL = "How diagonal", "One function", "What the sum is"
+DIAGONAL, ALIKE, PARTIAL, TERMS = "How diagonal", "One function", "What the sum is", "Do the networks have"
+
+EXACT = 1e-12  # of 1: what the rounding of float64 leaves of a share that is all
 
 
 def ranks_grow(e: Evidence) -> bool:
@@ -44,40 +51,82 @@ def floors_hold(e: Evidence) -> bool:
     return falling and bool(judged) and all(v.verdict == v.expected and v.explained for v in judged)
 
 
-def chance(e: Evidence) -> bool:
-    """Whether the diagonal share of trained networks lies nearer to chance than to 000's 1, for every target."""
-    shares = {(str(row[0]), str(row[1])): float(row[3]) for row in e.rows(DIAGONAL)}
-    targets = {target for target, _ in shares}
-    return all(
-        shares[t, "trained"] - shares[t, "all blocks alike"] < (1 - shares[t, "all blocks alike"]) / 2 for t in targets
+class Share(NamedTuple):
+    """A row of the table of diagonals."""
+
+    share: float
+    error: float
+    tilt: float
+    tilt_error: float
+
+
+def shares(e: Evidence, word: str) -> dict[str, Share]:
+    """By target; nothing where no such network is in the table."""
+    names = ("target", "network", "diagonal share", "±", "tilt", " ± ")
+    rows = zip(*(e.column(DIAGONAL, name) for name in names), strict=True)
+    return {str(row[0]): Share(*(float(cell or 0) for cell in row[2:])) for row in rows if row[1] == word}
+
+
+def near_chance(e: Evidence) -> bool:
+    """Whether the diagonal share of trained networks lies nearer to chance than to 000's 1, by two standard errors."""
+    by_chance, learnt = shares(e, "all blocks alike"), shares(e, LEARNT)
+    return bool(learnt) and all(
+        one.share + 2 * one.error < (1 + by_chance[target].share) / 2 for target, one in learnt.items()
     )
+
+
+def can_be_built(e: Evidence) -> bool:
+    """Whether the networks built to be 000's have all of the diagonal, the terms, and agree with torch."""
+    built = shares(e, BUILT)
+    ratios = [float(cell) for cell in e.column(TERMS, "built")]
+    return (
+        e.agree(MATRIX)
+        and bool(built)
+        and all(abs(one.share - 1) <= EXACT for one in built.values())
+        and all(abs(ratio - 1) <= EXACT for ratio in ratios)
+    )
+
+
+def said_shares(e: Evidence) -> str:
+    """What the blocks of trained networks have of the orders that 000 gives them."""
+    by_chance, learnt = shares(e, "all blocks alike"), shares(e, LEARNT)
+    parts = (f"{100 * s.share:.3g} ± {100 * s.error:.2g} % for {target}" for target, s in learnt.items())
+    (least,) = {f"{100 * one.share:.3g}" for one in by_chance.values()}
+    return f"the block that 000 wants for an order has of it, in trained nets, {', '.join(parts)}; chance is {least} %"
+
+
+def said_terms(e: Evidence) -> str:
+    """How far the last coefficient of trained networks is from that of the function."""
+    target, power, _, _, least, largest = [row for row in e.rows(TERMS) if row[0] == e.rows(TERMS)[0][0]][-1]
+    return f"their coefficients of {power} are {_short(least)} to {_short(largest)} times that of {target}"
+
+
+def _short(cell: Cell) -> str:
+    return spoken(float(f"{float(cell or 0):.3g}"))
 
 
 def not_determined(e: Evidence) -> bool:
     """Whether networks that are one function, to within a thousandth of it, differ in their blocks by more."""
-    ((seeds, _, functions, parts),) = e.rows(ALIKE)
-    return int(seeds) > 1 and float(parts) > 1000 * float(functions)
+    ((seeds, _, _, functions, parts),) = e.rows(ALIKE)
+    return int(seeds or 0) > 1 and float(parts or 0) > 1000 * float(functions or 0)
 
 
-def nothing_early(e: Evidence) -> bool:
-    """Whether the sum after half of the blocks is, in most networks, not within ten times of the final error."""
-    return all(2 * _count(row[-1]) < _total(row[-1]) for row in e.rows(PARTIAL))
+def counted(e: Evidence, reader: str, place: int) -> tuple[int, int]:
+    """Of the networks for all targets, read in this way: how many do it, and how many there are."""
+    cells = [str(row[place]).split(" of ") for row in e.rows(PARTIAL) if row[1] == reader]
+    return sum(int(some) for some, _ in cells), sum(int(every) for _, every in cells)
 
 
-def _count(cell: object) -> int:
-    return int(str(cell).split(" of ")[0])
-
-
-def _total(cell: object) -> int:
-    return int(str(cell).split(" of ")[1])
+EVERY, REFINES = -2, -1  # columns of the table of sums
 
 
 def _sums(e: Evidence) -> tuple[Judged, ...]:
     return (
         Judged(
-            e.agree(BLOCKS),
+            e.agree(BLOCKS) and all(int(row[2] or 0) <= 1 for row in e.rows(ALIKE)),
             "true",
-            "as an identity: the output is the embedding and a sum with one term a block, which is measured here",
+            "as an identity: the output is the embedding, of degree 1, and a sum with one term a block; exactly here, "
+            "and measured",
         ),
     )
 
@@ -102,15 +151,15 @@ def _width_and_depth(e: Evidence) -> tuple[Judged, ...]:
 def _number_of_terms(e: Evidence) -> tuple[Judged, ...]:
     return (
         Judged(
-            degrees_multiply(e) and chance(e),
+            degrees_multiply(e) and near_chance(e),
             "false",
-            "as a law: L blocks of degree d reach the order $d^L$, and trained blocks share every order about as "
-            "chance would",
+            f"as a law: L blocks of degree d reach the order $d^L$; {said_shares(e)}; and {said_terms(e)}",
         ),
         Judged(
-            e.agree(TEETH),
+            can_be_built(e) and e.agree(TEETH),
             "conditional",
-            "it can be arranged: weights are known with one term of a series a block (Yarotsky's teeth for $x^2$)",
+            "it can be arranged, with chosen weights: squares on a stream of three numbers with one Taylor term a "
+            "block, teeth with one term of another series",
         ),
     )
 
@@ -118,15 +167,16 @@ def _number_of_terms(e: Evidence) -> tuple[Judged, ...]:
 def _addition(e: Evidence) -> tuple[Judged, ...]:
     return (
         Judged(
-            e.agree(BLOCKS) and not_determined(e),
-            "false",
-            "both are sums, but the summands do not correspond: networks that are the same function to the last digits "
-            "have blocks that add different polynomials",
+            can_be_built(e) and e.agree(BLOCKS) and not_determined(e),
+            "conditional",
+            "in networks built so, with a stream that carries x and its power. Learning does not lead there by "
+            "itself: networks that are the same function to the last digits have blocks that add different polynomials",
         ),
     )
 
 
 def _accuracy(e: Evidence) -> tuple[Judged, ...]:
+    good, every = counted(e, OWN, EVERY)
     return (
         Judged(
             degrees_multiply(e) and floors_hold(e),
@@ -134,16 +184,12 @@ def _accuracy(e: Evidence) -> tuple[Judged, ...]:
             "more blocks, higher orders: of polynomial blocks, where the floor falls with depth",
         ),
         Judged(
-            _some_do_not_improve(e),
+            good < every,
             "false",
-            "each block contributes accuracy: in trained networks the error of the sum up to a block also rises from "
-            "one block to the next",
+            f"each block contributes accuracy: in {every - good} of {every} trained nets some block makes the error of "
+            "the sum larger",
         ),
     )
-
-
-def _some_do_not_improve(e: Evidence) -> bool:
-    return any(_count(row[-2]) < _total(row[-2]) for row in e.rows(PARTIAL))
 
 
 def _more_layers(e: Evidence) -> tuple[Judged, ...]:
@@ -158,12 +204,15 @@ def _more_layers(e: Evidence) -> tuple[Judged, ...]:
 
 
 def _early_layers(e: Evidence) -> tuple[Judged, ...]:
+    """By a measure that the Taylor sums themselves meet, or none."""
+    (own, every), (anew, _), taylor = (counted(e, reader, REFINES) for reader in (OWN, ANEW, TAYLOR))
+    word: Word = "conditional" if every in (own, anew) else "false"
     return (
         Judged(
-            nothing_early(e),
-            "false",
-            "for the networks trained here: the sum after half of the blocks is no approximation that the others "
-            "refine; most of the error goes in the last block",
+            0 < taylor[0] == taylor[1] and every > 0,
+            word,
+            "the Taylor sums are better than a constant after half of the terms, and better with every later one. So "
+            f"are {own} of {every} trained nets, read by their last layer, and {anew} read by a layer fitted anew",
         ),
     )
 

@@ -100,7 +100,8 @@ def judged(case: Case, width: int, net: Network, fits: Fits) -> Fitted:
     found = weights_of(fits.models[fits.best])
     polynomial, degree = network_polynomial(net, found), degree_law(net)
     error, excess = (float(e.middle) for e in mean_square_of(polynomial, degree))
-    rank = min(degree + 1, coefficient_rank(net)) if width <= degree else degree + 1
+    # at the degree at most: what a narrower network reaches, a wider one does, too
+    rank = coefficient_rank(power_network(case.activation, case.depth, min(width, degree)))
     floor, loss = float(sine_floor(degree).middle), float(fits.losses[fits.best])
     if has_own_floor(case, width):
         known = width_one_floor().floor
@@ -286,4 +287,4 @@ class Floors:
             return f"only {one.rank} of {one.degree + 1} coefficients are in reach"
         if one.floor < REACHABLE:
             return "the floor is beyond float64"
-        return "every coefficient can be moved; few seeds, if any, find the way"
+        return f"every coefficient can be moved; {self._there(one)} of {len(one.fits.models)} seeds find the way"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import flint
 import numpy as np
 import torch
 
@@ -16,18 +17,26 @@ from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Discrepancy
 from residua_network import Activation, Linear, Network, Residual
 from residua_numeric import Measurement, Task, build, measure, weights_of
-from residua_numeric.contributions import contribution_coefficients
+from residua_numeric.contributions import contribution_coefficients, contributions
 from residua_numeric.ensemble import train_many
+from residua_numeric.weights import put
 from residua_symbolic import Prediction
-from residua_symbolic.series.contributions import Diagonality, contribution_series, diagonality
+from residua_symbolic.domains.rounded import UNIT, RoundedDomain
+from residua_symbolic.series.contributions import Diagonality, contribution_series, diagonality, prefix
+from residua_symbolic.series.degrees import contributed_polynomials, network_polynomial, rational
+from residua_symbolic.series.stream_networks import taylor_network
+from residua_symbolic.series.walk import output
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 QUANTITY = "taylor coefficients by block"
 POINTS, BATCH, RATE = 1024, 64, 3e-3
 FRESH = 400  # points at which errors are taken
+CHECKED = 41  # points at which what built blocks add is compared
 SHOWN = 3  # seeds that are drawn
 PAST = 2  # orders beyond the last term that 000 has
 DECADES = 7.0
+BUILT, TRAINED = "built: one term a block", "trained"
+OWN, ANEW, TAYLOR = "trained, read by the last layer", "trained, read by a layer fitted there", "Taylor sums"
 
 
 class Target(NamedTuple):
@@ -83,6 +92,54 @@ def matrices(net: Network, model: torch.nn.Sequential, order: int) -> Matrices:
     return Matrices(known.middle, known.radius, measured, bar)
 
 
+class Constructed(NamedTuple):
+    """A network that is 000's: squares on a stream of three numbers, of which block l adds the l-th Taylor term."""
+
+    network: Network
+    weights: dict[str, Floats]
+    parts: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, target: Target) -> "Constructed":
+        """A block for every power; parts: what each adds, exactly, from the stored weights (fmpq_poly)."""
+        terms = [rational(target.coefficients(k)) for k in range(max(target.powers) + 1)]
+        made = taylor_network(terms, rational(target.end))
+        weights = made.rounded()
+        return cls(made.network, weights, contributed_polynomials(made.network, weights))
+
+    def matrix(self, order: int) -> Floats:
+        """(blocks + 1, order + 1), row 0 what enters the blocks."""
+        start = network_polynomial(self.network, self.weights) - sum(self.parts, flint.fmpq_poly([]))
+        return np.array([[_float(p[k]) for k in range(order + 1)] for p in (start, *self.parts)])
+
+    def discrepancy(self, end: float) -> Discrepancy:
+        """What the blocks add on torch, at points of the interval; the bar is that of float64's rounding."""
+        model = build(self.network)
+        put(model, {name: torch.tensor(array) for name, array in self.weights.items()})
+        x = np.linspace(-end, end, CHECKED)[:, None]
+        known = np.array([[_float(p(rational(float(at)))) for at in x[:, 0]] for p in self.parts])
+        errors = np.array([self._rounding(x, blocks) for blocks in range(len(self.parts) + 1)])
+        scope: dict[str, str | int] = {
+            "network": BUILT,
+            "blocks": len(self.parts),
+            "width": self.network.sizes[1],
+            "points": CHECKED,
+            "dtype": "float64",
+        }
+        quantity = "contributions of blocks"
+        found = contributions(model, x).values[1:, :, 0]
+        # as one row: blocks that add nothing have no size of their own to hold a bar against
+        prediction = Prediction(quantity, known.reshape(1, -1), (errors[1:] + errors[:-1]).reshape(1, -1), scope)
+        return compare(prediction, Measurement(quantity, found.reshape(1, -1), "float64", None, {}))
+
+    def _rounding(self, x: Floats, blocks: int) -> Floats:
+        """Running error bounds of the sum up to a block."""
+        net, weights = prefix(self.network, self.weights, blocks)
+        unit = UNIT["float64"]
+        y = output(net, lambda: RoundedDomain(unit), RoundedDomain(unit).array(x), weights)
+        return np.array(np.broadcast_to(y.error, y.shape)[:, 0])
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """A target, the networks that learnt it, one a seed, and the same before training."""
@@ -115,25 +172,53 @@ class Trained:
         return tuple(matrices(self.network, model, self.order) for model in self.untrained)
 
     @cached_property
-    def partial(self) -> Floats:
-        """Mean square error of the sum up to each block, read out: (seeds, blocks + 1)."""
+    def built(self) -> Constructed:
+        """The network that is 000's: as many blocks as the last power."""
+        return Constructed.of(self.target)
+
+    @cached_property
+    def grid(self) -> tuple[Floats, Floats]:
+        """Points at which errors are taken, (points, 1), and the function there."""
         x = np.linspace(-self.target.end, self.target.end, FRESH)[:, None]
-        wanted = self.target.function(x)
+        return x, np.asarray(self.target.function(x))
+
+    @cached_property
+    def partial(self) -> Floats:
+        """Mean square error of the sum up to each block, read out by the last layer: (seeds, blocks + 1)."""
+        x, wanted = self.grid
         return np.array(
             [
-                [
-                    float(np.mean((measure(cut(model, k), "output", x).values - wanted) ** 2))
-                    for k in range(len(model) - 1)
-                ]
+                [np.mean((measure(cut(model, k), "output", x).values - wanted) ** 2) for k in range(len(model) - 1)]
                 for model in self.models
             ]
         )
+
+    @cached_property
+    def refitted(self) -> Floats:
+        """The same, read out by the linear layer that is the best there."""
+        return np.array([[self._best(model, k) for k in range(len(model) - 1)] for model in self.models])
+
+    def _best(self, model: torch.nn.Sequential, blocks: int) -> float:
+        x, wanted = self.grid
+        stream = measure(torch.nn.Sequential(*list(model)[: blocks + 1]), "output", x).values
+        features = np.hstack([stream, np.ones_like(x)])
+        return float(np.mean((features @ np.linalg.lstsq(features, wanted, rcond=None)[0] - wanted) ** 2))
+
+    @property
+    def taylor(self) -> Floats:
+        """The same of the Taylor sums, a term a block: (1, blocks + 1)."""
+        return np.array([[_taylor_error(self.target, k) for k in range(len(self.target.powers) + 1)]])
+
+    def refines(self, errors: Floats) -> list[bool]:
+        """Whether the sum of half of the blocks is better than the best constant, and every later block improves it."""
+        half, constant = errors.shape[1] // 2, float(np.var(self.grid[1]))
+        return [bool(row[half] < constant and np.all(np.diff(row[half:]) < 0)) for row in errors]
 
     def agreements(self) -> list[Discrepancy]:
         """Predicted against measured matrices, a row a block."""
         return [
             _compared(m, self.network, word, seed)
-            for word, every in (("trained", self.after), ("untrained", self.before))
+            for word, every in ((TRAINED, self.after), ("untrained", self.before))
             for seed, m in enumerate(every)
         ]
 
@@ -158,15 +243,39 @@ class Trained:
         return compare(claimed, measured, exact=exact)
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """For the table: 000, chance, before and after training."""
-        powers, blocks = list(self.target.powers), len(self.target.powers)
-        ideal = diagonality(self.target.ideal()[:, powers])
-        words = [("000's construction", [ideal]), ("all blocks alike", [diagonality(np.ones((blocks, blocks)))])]
-        words += [
-            (word, [m.judged(self.target.powers) for m in every])
-            for word, every in (("untrained", self.before), ("trained", self.after))
+        """For the table: a network that is 000's, chance, before and after training."""
+        blocks, last = len(self.target.powers), max(self.target.powers)
+        words: list[tuple[str, list[Diagonality]]] = [
+            (BUILT, [diagonality(self.built.matrix(last)[1:, 1:])]),
+            ("all blocks alike", [diagonality(np.ones((blocks, blocks)))]),
+            ("untrained", [m.judged(self.target.powers) for m in self.before]),
+            (TRAINED, [m.judged(self.target.powers) for m in self.after]),
         ]
         return [(self.target.label, word, len(every), *_means(every)) for word, every in words]
+
+    def terms(self) -> list[tuple[Any, ...]]:
+        """For the table: the networks' own coefficients over those of the function, by power."""
+        powers = list(self.target.powers)
+        wanted = np.array([self.target.coefficients(power) for power in powers])
+        shown = ([self.built.matrix(self.order)], [m.predicted for m in self.after])
+        found = [np.array([matrix[:, powers].sum(axis=0) / wanted for matrix in every]) for every in shown]
+        return [
+            (self.target.label, f"$x^{{{power}}}$", *(cell for every in found for cell in _spread(every[:, k])))
+            for k, power in enumerate(powers)
+        ]
+
+    def sums(self) -> list[tuple[Any, ...]]:
+        """For the table: errors after each block, and how many of the networks do what Taylor sums do."""
+        return [
+            (
+                self.target.label,
+                word,
+                *(float(v) for v in np.median(every, axis=0)),
+                f"{int(np.sum(np.all(np.diff(every, axis=1) < 0, axis=1)))} of {len(every)}",
+                f"{sum(self.refines(every))} of {len(every)}",
+            )
+            for word, every in ((OWN, self.partial), (ANEW, self.refitted), (TAYLOR, self.taylor))
+        ]
 
     def picture(self, name: str) -> Matrix:
         """000's diagonal, trained networks, and one before training."""
@@ -214,12 +323,28 @@ def _share_error(m: Matrices, powers: list[int]) -> float:
     return float(np.mean(2 * errors.sum(axis=0) / sizes.sum(axis=0)))
 
 
+def _float(q: Any) -> float:
+    return int(q.p) / int(q.q)
+
+
+def _spread(values: Floats) -> tuple[float, ...]:
+    """Of one its value; of several the median, the least and the largest."""
+    return (
+        (float(values[0]),)
+        if len(values) == 1
+        else (float(np.median(values)), float(values.min()), float(values.max()))
+    )
+
+
 def _means(every: Sequence[Diagonality]) -> tuple[Any, ...]:
     """Mean and standard error over seeds of each number."""
     cells: list[Any] = []
-    for part in ("diagonal", "assigned", "entropy", "tilt"):
+    for part in ("diagonal", "as_good", "assigned", "entropy", "tilt"):
         values = np.array([getattr(one, part) for one in every])
-        cells += [float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else ""]
+        cells += ["" if np.isnan(values).any() else float(values.mean())]
+        if part == "as_good":
+            continue
+        cells.append(float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else "")
     return tuple(cells)
 
 
@@ -240,55 +365,66 @@ class Contributions:
         seeds, steps = range(self.seeds.of(settings.profile)), self.steps.of(settings.profile)
         found = [Trained.of(target, self.width, seeds, steps) for target in settings.track(self.targets, self.title)]
         agree = [d for one in found for d in one.agreements()]
+        built = [one.built.discrepancy(one.target.end) for one in found]
         diagonal = [one.against_diagonal() for one in found]
         statements = [f"{one.target.label}: every order from a block of its own, as 000 has it" for one in found]
         verdicts = (
             together(agree, "Coefficients by block: certified series against torch", "agree"),
+            together(built, "Networks built to be 000's: block l adds term l, on torch", "agree"),
             *(as_text(d, words, "differ") for d, words in zip(diagonal, statements, strict=True)),
         )
         section = Section(
             self.title,
             self.prose,
-            tables=(self._table(found), self._refining(found)),
+            tables=(self._table(found), self._terms(found), self._refining(found)),
             figures=tuple(self._figure(one) for one in found),
             matrices=tuple(one.picture(f"{self.name}-{one.target.label}") for one in found),
             verdicts=verdicts,
         )
-        return Finding(section, (*agree, *diagonal))
+        return Finding(section, (*agree, *built, *diagonal))
 
     def _table(self, found: Sequence[Trained]) -> Table:
-        numbers = ("diagonal share", "±", "best one-to-one share", "± ", "entropy", " ±", "tilt", " ± ")
+        numbers = ("diagonal share", "±", "as good", "best one-to-one share", "± ", "entropy", " ±", "tilt", " ± ")
         head = ("target", "network", "networks", *numbers)
         caption = (
             "In each order the shares of the blocks in the sum of sizes, averaged over the orders that the target has. "
-            "Diagonal: of the block that 000 wants. Best: by the one-to-one assignment that is most favourable. "
+            "Diagonal: of the block that 000 wants; over all orders in which the blocks could stand, its mean is "
+            "1/blocks for any matrix. As good: the part of these orders that have as large a diagonal share; 1/2 is "
+            "chance, 1 where all are alike. Best: by the one-to-one assignment that is most favourable. "
             "Entropy: 0 if each order comes from one block, 1 if all give the same. Tilt: how many blocks later each "
-            "further order comes, 1 for 000. ± is the standard error over seeds."
+            "further order comes, 1 for 000. ± is the standard error over seeds. Built: squares on a stream of width "
+            "3, a block for every power; for sin every other of them adds nothing."
         )
         return Table("How diagonal the matrices are", head, tuple(row for one in found for row in one.rows()), caption)
+
+    def _terms(self, found: Sequence[Trained]) -> Table:
+        head = ("target", "power", "built", "trained: median", "least", "largest")
+        caption = (
+            "Taylor coefficients at 0 of the whole network over those of the function: 1 where the network has the "
+            "term. Certified; least and largest over seeds."
+        )
+        rows = tuple(row for one in found for row in one.terms())
+        return Table("Do the networks have the terms?", head, rows, caption)
 
     def _refining(self, found: Sequence[Trained]) -> Table:
         blocks = len(found[0].target.powers)
         head = (
             "target",
+            "sums of",
             *(f"after block {k}" if k else "before the blocks" for k in range(blocks + 1)),
             "every block improves",
-            "first half within 10 × the end",
+            "approximates, then refines",
         )
-        rows: tuple[tuple[Any, ...], ...] = tuple(
-            (
-                one.target.label,
-                *(float(v) for v in np.median(one.partial, axis=0)),
-                f"{int(np.sum(np.all(np.diff(one.partial, axis=1) < 0, axis=1)))} of {len(one.partial)}",
-                f"{int(np.sum(one.partial[:, (blocks + 1) // 2] < 10 * one.partial[:, -1]))} of {len(one.partial)}",
-            )
-            for one in found
-        )
+        half = (blocks + 1) // 2
+        constants = ", ".join(f"{float(np.var(one.grid[1])):.3g} for {one.target.label}" for one in found)
         caption = (
-            "Mean square error of the sum up to block l, read out by the last layer: median over seeds. Every block "
-            "improves: networks in which each block lowers it."
+            "Mean square error of the sum up to block l: median over seeds; of Taylor, the constant term and l more. "
+            f"Approximates, then refines: after block {half} the error is below that of the best constant "
+            f"({constants}), and every later block lowers it."
         )
-        return Table("What the sum is after each block", head, rows, caption)
+        return Table(
+            "What the sum is after each block", head, tuple(row for one in found for row in one.sums()), caption
+        )
 
     def _figure(self, one: Trained) -> Figure:
         blocks = tuple(float(k) for k in range(one.partial.shape[1]))
@@ -296,8 +432,7 @@ class Contributions:
             Curve(f"seed {seed}", "measured", blocks, tuple(map(float, row)))
             for seed, row in enumerate(one.partial[:SHOWN])
         ]
-        taylor = tuple(_taylor_error(one.target, k) for k in range(len(blocks)))
-        curves.append(Curve("Taylor sum of as many terms", "other", blocks, taylor))
+        curves.append(Curve("Taylor sum of as many terms", "other", blocks, tuple(map(float, one.taylor[0]))))
         return Figure(
             f"{self.name}-sum-{one.target.label}",
             f"The sum after each block: {one.target.label}",

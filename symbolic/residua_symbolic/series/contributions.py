@@ -5,9 +5,10 @@ term a block, as document 000 has it. Row l of the matrix here holds the Taylor 
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from residua_network import Linear, Network, ResiduaError, Residual
@@ -45,18 +46,25 @@ def prefix(net: Network, weights: Weights, blocks: int) -> tuple[Network, Weight
     return Network((*net.layers[: blocks + 1], net.layers[last])), kept
 
 
+MOST_BLOCKS = 7  # whose orders are all tried
+SAME = 1e-12  # shares that differ by less are the same
+
+
 @dataclass(frozen=True)
 class Diagonality:
     """How far a matrix (blocks, orders) is a diagonal; each column counts by the shares of the blocks in it.
 
     Shares are sizes over the sum of sizes of a column, so that no choice of a unit for x matters. `diagonal`: the mean
-    share of the block that 000 wants, 1 for its construction, 1/blocks by chance. `assigned`: the same for the best
+    share of the block that 000 wants, 1 for its construction, 1/blocks on average over all orders of the blocks, for
+    every matrix. `as_good`: the part of these orders whose diagonal share is as large or larger, 1/blocks! for 000's
+    construction, near 1/2 where the order means nothing; NaN for more than 7 blocks. `assigned`: the same for the best
     one-to-one assignment of orders to blocks. `entropy`: mean entropy of the shares over its largest value, 0 where
     each order comes from one block, 1 where all give the same. `tilt`: by how many blocks later the middle of an order
     lies, per order (the slope of a fitted line): 1 for a diagonal, 0 where all orders come from the same blocks.
     """
 
     diagonal: float
+    as_good: float
     assigned: float
     entropy: float
     tilt: float
@@ -77,12 +85,23 @@ def diagonality(matrix: Floats) -> Diagonality:
     spread = -(shares * logs).sum(axis=0) / np.log(len(sizes)) if len(sizes) > 1 else np.zeros(len(wanted))
     rows, columns = linear_sum_assignment(-shares)
     middles = np.arange(len(sizes)) @ shares
+    diagonal = float(shares[wanted, np.arange(len(wanted))].mean())
     return Diagonality(
-        diagonal=float(shares[wanted, np.arange(len(wanted))].mean()),
+        diagonal=diagonal,
+        as_good=_as_good(shares, wanted, diagonal),
         assigned=float(shares[rows, columns].mean()),
         entropy=float(spread.mean()),
         tilt=_slope(wanted - wanted.mean(), middles - middles.mean()),
     )
+
+
+def _as_good(shares: Floats, wanted: NDArray[np.intp], diagonal: float) -> float:
+    """The part of all orders of the blocks (rows) that have this diagonal share, or a larger one."""
+    if len(shares) > MOST_BLOCKS:
+        return float("nan")
+    orders = np.array(list(permutations(range(len(shares)))))
+    found = shares[orders[:, wanted], np.arange(len(wanted))].mean(axis=1)
+    return float(np.mean(found >= diagonal - SAME))
 
 
 def _slope(x: Floats, y: Floats) -> float:

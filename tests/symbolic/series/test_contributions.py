@@ -1,5 +1,8 @@
 """Contributions of blocks: series against mpmath on the formula itself, and numbers of diagonality by hand."""
 
+from itertools import permutations
+
+import flint
 import mpmath
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from residua_network import Activation, Linear, Network, ResiduaError, Residual
 from residua_symbolic.series.contributions import contribution_series, diagonality, prefix
 from residua_symbolic.series.degrees import contributed_polynomials, power_network, whole_weights
+from residua_symbolic.series.stream_networks import taylor_network
 from residua_symbolic.weights import Floats
 
 BLOCK = Residual((Linear(3, 2), Activation("tanh"), Linear(2, 3)), scale=0.5)
@@ -95,6 +99,34 @@ def test_diagonality_by_hand() -> None:
     mixed = diagonality(np.array([[3.0, 1.0], [1.0, 1.0]]))
     assert mixed.diagonal == pytest.approx((0.75 + 0.5) / 2, abs=1e-15)
     assert mixed.entropy == pytest.approx((-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)) / np.log(2) + 1) / 2, abs=1e-12)
+
+
+def test_orders_of_the_blocks_are_counted() -> None:
+    """One of six is the diagonal; where all shares are alike, every order is as good; turned around, none is worse."""
+    assert diagonality(np.diag([1.0, -0.5, 1e-9])).as_good == pytest.approx(1 / 6, abs=1e-15)
+    assert diagonality(np.ones((3, 3))).as_good == 1.0
+    assert diagonality(np.roll(np.eye(3), 1, axis=0)).as_good == 1.0
+    assert diagonality(np.diag([1.0, 0.0, 2.0])).as_good == pytest.approx(1 / 6, abs=1e-15)
+    assert np.isnan(diagonality(np.eye(8)).as_good)
+
+
+def test_chance_is_one_over_the_number_of_blocks_for_every_matrix() -> None:
+    """The mean over all orders of the blocks, which is what the diagonal share is held against."""
+    matrix = np.random.default_rng(1).normal(size=(4, 4))
+    found = [diagonality(matrix[list(order)]).diagonal for order in permutations(range(4))]
+    assert np.mean(found) == pytest.approx(1 / 4, abs=1e-14)
+    assert diagonality(matrix).as_good == np.mean(np.array(found) >= found[0])
+
+
+def test_a_network_that_is_000s_has_all_of_the_diagonal() -> None:
+    """Squares on a stream of three numbers, one Taylor term a block: exactly, and from its stored weights."""
+    made = taylor_network([flint.fmpq(1) / flint.fmpz.fac_ui(k) for k in range(6)])
+    weights = made.rounded()
+    found = contribution_series(made.network, weights, 7).middle
+    assert np.flatnonzero(found[1:].any(axis=0)).tolist() == [1, 2, 3, 4, 5]
+    assert diagonality(found[1:, 1:6]).diagonal == 1.0
+    exact = contributed_polynomials(made.network, weights)
+    assert [[k for k in range(8) if p[k] != 0] for p in exact] == [[1], [2], [3], [4], [5]]
 
 
 def test_the_unit_of_x_does_not_matter() -> None:
