@@ -318,7 +318,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("002-029", "10,000 points are test data for training", _test_data, TRAINED),
     Claim("002-030", f"stopped below {STOP:g}, plateau at {PRINTED:g}", _below_and_above, STOPPING),
     Claim("002-031", "more tuning or more layers would fit better", _better, f"{OTHERS}; {PIECES}"),
-    Claim("002-032", "the network is closest to the 11th Taylor polynomial", _closest, TRAINED),
+    Claim("002-032", "the network is closest to the 11th Taylor polynomial", _closest, f"{TRAINED}; {STOPPING}"),
     Claim("002-033", f"past the 11th term the difference stays at {PRINTED:g}", _plateau, f"{PLATEAU}; {TRAINED}"),
     Claim("002-034", "term n means degree n", _counting, f"{PLATEAU}; {TRAINED}"),
 )
