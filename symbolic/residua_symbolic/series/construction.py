@@ -290,7 +290,9 @@ def fed_the_input() -> Derivation:
             (Proof(f"the blocks composed, L = 1…{DEEPEST}", _stays_zero),),
         ),
     )
-    return Derivation("The same with every block fed x", steps[1].left, steps[1].right, ("y_0 = x in the result",), steps)
+    return Derivation(
+        "The same with every block fed x", steps[1].left, steps[1].right, ("y_0 = x in the result",), steps
+    )
 
 
 def _stays_zero(right: sp.Expr) -> bool:
