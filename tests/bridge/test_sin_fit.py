@@ -41,6 +41,7 @@ from residua_bridge.verdict import Verdict
 from residua_network import Linear
 from residua_symbolic.series.piecewise_linear import PiecewiseLinear
 
+BELOW_STOP = "D below 0.0005"  # a column
 SMALL = Setting(hidden=2, width=16, batch=64, rate=1e-2, steps=400, stop=2e-3)
 
 
@@ -151,6 +152,26 @@ def test_words_follow_the_tables(outcome: Outcome) -> None:
     assert words_of(closing(worse)[0])["002-029"] == [NOT_CONFIRMED]
     above = with_table(sections, SEEDS, lambda row: (*row[:3], 1.0, *row[4:]))
     assert words_of(closing(above)[0])["002-022"] == [NOT_CONFIRMED]
+
+
+def test_counts_in_words_are_those_of_the_tables(outcome: Outcome) -> None:
+    """Counts that occur nowhere else are put into columns by their names, and found again."""
+    marks = {sin_trained.ABOVE_STOP: 5555, sin_trained.ABOVE_PRINTED: 6666, sin_trained.TO_TERM: 4444, BELOW_STOP: 7777}
+
+    def marked(table: Table) -> Table:
+        return replace(
+            table,
+            rows=tuple(
+                tuple(marks.get(c, cell) for c, cell in zip(table.columns, row, strict=True)) for row in table.rows
+            ),
+        )
+
+    sections = tuple(replace(s, tables=tuple(map(marked, s.tables))) for s in sections_of(outcome))
+    said = {str(row[0]): str(row[3]) for row in reversed(closing(sections)[0].tables[0].rows)}
+    assert "7777 of 2 at rate 0.1" in said["002-022"]
+    assert "6666 of 2 with batches of 8" in said["002-030"]
+    assert "4444 of 2 (8)" in said["002-032"]
+    assert "5555 of 2 lie above 0.0005 and 6666 above" in " ".join(conclusion(sections))
 
 
 def test_few_networks_do_not_refute_and_many_do(outcome: Outcome) -> None:

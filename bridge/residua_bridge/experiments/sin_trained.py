@@ -31,7 +31,7 @@ ATTAINABLE = "error that as many pieces can have, 64 at most"
 SUMMARY, CLOSEST, SEEDS = "The networks together", "Which T_n is closest", "Network by network"  # tables
 STOPS, DROPOUTS, VARIANTS, WIDTHS = "Where the stop leaves the error", "Dropout", "Other settings", "Pieces by width"
 NUMBER, ACTIVE = "networks", "with dropout active"
-LOWEST = "least minibatch loss"
+LOWEST, TO_TERM = "least minibatch loss", "to $T_{11}$"
 DEEPER = "Deeper against shallower"  # table
 SHOWN = 501  # points of a curve
 ABOVE_STOP, ABOVE_PRINTED = f"with D above {STOP:g}", f"with D above {PRINTED:g}"
@@ -324,7 +324,7 @@ class WhereItStops:
                 )
             )
         columns = ("batch", NUMBER, "steps", "minibatch loss", "D, least", "D, median", "D, largest",
-                   "D over loss", ABOVE_STOP, ABOVE_PRINTED, "closest to $T_9$", "to $T_{11}$")  # fmt: skip
+                   "D over loss", ABOVE_STOP, ABOVE_PRINTED, "closest to $T_9$", TO_TERM)  # fmt: skip
         caption = "Medians over the networks; the loss is that of the minibatch at which each stopped."
         return Finding(Section(self.title, self.prose, tables=(Table(STOPS, columns, tuple(rows), caption),)))
 

@@ -12,6 +12,8 @@ from residua_bridge.experiments.sin_nets import DEGREES, STOP, Setting
 from residua_bridge.experiments.sin_plateau import BELOW, LEAST, READINGS, SAME, SHARES, STARTS, PlateauRule
 from residua_bridge.experiments.sin_structure import Structure
 from residua_bridge.experiments.sin_trained import (
+    ABOVE_PRINTED,
+    ABOVE_STOP,
     ATTAINABLE,
     CLOSEST,
     DEEPER,
@@ -24,6 +26,7 @@ from residua_bridge.experiments.sin_trained import (
     SHARE,
     STOPS,
     SUMMARY,
+    TO_TERM,
     VARIANTS,
     WIDTHS,
     AsDescribed,
@@ -72,10 +75,15 @@ def _number(value: object) -> float:
     return float(str(value))
 
 
+def _rows(e: Evidence, table: str) -> list[dict[str, Any]]:
+    """The rows of a table, by column."""
+    found = next(t for section in e.sections for t in section.tables if t.title == table)
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+
 def _row(e: Evidence, table: str, first: object) -> dict[str, Any]:
     """The row of a table that begins so, by column."""
-    found = next(t for section in e.sections for t in section.tables if t.title == table)
-    return next(dict(zip(found.columns, row, strict=True)) for row in found.rows if row[0] == first)
+    return next(row for row in _rows(e, table) if next(iter(row.values())) == first)
 
 
 def _analytic(e: Evidence) -> tuple[Judged, ...]:
@@ -92,10 +100,10 @@ def _analytic(e: Evidence) -> tuple[Judged, ...]:
 def _reached(e: Evidence) -> tuple[Judged, ...]:
     errors = [_number(d) for d in e.column(SEEDS, "D")]
     below = sum(d < STOP for d in errors)
-    dropped = [row for row in e.rows(DROPOUTS) if _number(row[0]) > 0]
-    met = sum(int(_number(row[2])) for row in dropped)
-    networks = sum(int(_number(row[1])) for row in dropped)
-    eval_mode = ", ".join(f"{row[8]} of {row[1]} at rate {row[0]}" for row in dropped)
+    dropped = [row for row in _rows(e, DROPOUTS) if _number(row["rate"]) > 0]
+    met = sum(int(_number(row["met the stop"])) for row in dropped)
+    networks = sum(int(_number(row[NUMBER])) for row in dropped)
+    eval_mode = ", ".join(f"{row[f'D below {STOP:g}']} of {row[NUMBER]} at rate {row['rate']}" for row in dropped)
     words = (
         f"with dropout 0: {below} of {len(errors)} networks have a mean square error below {STOP:g} when they stop. With "
         f"dropout active {met} of {networks} met the stop in the steps given to them; in evaluation mode their error is "
@@ -155,10 +163,10 @@ def _more_pieces(e: Evidence) -> tuple[Judged, ...]:
     for depth, width, count in zip(layers, widths, after, strict=True):
         found.setdefault(depth, []).append((_number(width), _number(count)))
     grows = all(a[1] < b[1] for some in found.values() for a, b in zip(sorted(some), sorted(some)[1:], strict=False))
-    last = e.rows(WIDTHS)[-1]
+    last = _rows(e, WIDTHS)[-1]
     words = (
-        f"with the width of the layers, in these networks; not one a parameter: {last[2]} parameters make {last[6]:g} pieces "
-        f"(median), of which {last[-1]:g}, well placed, would do for the same error"
+        f"with the width of the layers, in these networks; not one a parameter: {last['parameters']} parameters make {last['after, median']:g} pieces "
+        f"(median), of which {last['pieces that would do']:g}, well placed, would do for the same error"
     )
     return (Judged(grows, "conditional", words),)
 
@@ -174,14 +182,14 @@ def _test_data(e: Evidence) -> tuple[Judged, ...]:
 
 
 def _below_and_above(e: Evidence) -> tuple[Judged, ...]:
-    rows = e.rows(STOPS)
-    above = [(row[0], row[9], row[1]) for row in rows]
+    rows = _rows(e, STOPS)
+    above = [(row["batch"], row[ABOVE_PRINTED], row[NUMBER]) for row in rows]
     first, last = rows[0], rows[-1]
     own = sum(_number(d) > PRINTED for d in e.column(SEEDS, "D"))
     words = (
         "the two are different numbers if the stop looks at a minibatch. A stop on all points would leave little "
         f"between them: on fresh points the error is {_number(_row(e, SUMMARY, FRESH)['largest']):.3g} times that on those at most. The "
-        f"error of the network is {_number(first[7]):.3g} times that loss with batches of {first[0]}, {_number(last[7]):.3g} times with {last[0]} (medians); "
+        f"error of the network is {_number(first['D over loss']):.3g} times that loss with batches of {first['batch']}, {_number(last['D over loss']):.3g} times with {last['batch']} (medians); "
         f"above {PRINTED:g} lie {', '.join(f'{n} of {of} with batches of {b}' for b, n, of in above)}, and {own} of the "
         f"{len(e.rows(SEEDS))} networks of the main experiment. 002 does not state its batch"
     )
@@ -229,11 +237,12 @@ def _closest(e: Evidence) -> tuple[Judged, ...]:
     total, own = len(e.rows(SEEDS)), counts.get(TERM, 0)
     begins = _number(_row(e, SUMMARY, f"plateau within {SHARE:g} from degree")["median"])
     towards = sum(int(_number(row[3])) for row in e.rows(CLOSEST) if row[0] == 9 and row[3] != "–")
+    others = ", ".join(f"{row[TO_TERM]} of {row[NUMBER]} ({row['batch']})" for row in _rows(e, STOPS))
     words = (
         f"closest are: {_listed(counts)} of {total}. Past the plateau's start "
         f"all are nearly equally close; what decides is how the network errs near ±π. {towards} of those closest to $T_9$ err "
         f"there towards it. Degree {begins:g} is where the plateau begins, within {percent(SHARE)} (median). With other batches, closest to $T_{{{TERM}}}$ "
-        f"are {', '.join(f'{row[11]} of {row[1]} ({row[0]})' for row in e.rows(STOPS))}"
+        f"are {others}"
     )
     few = sum(comb(total, k) for k in range(own + 1)) / 2**total  # chance of no more, if it were every second network
     word: Word = "true" if own == total else "false" if few < CHANCE else "conditional"
@@ -280,8 +289,7 @@ def _derived_start(e: Evidence) -> int:
 
 
 def _counting(e: Evidence) -> tuple[Judged, ...]:
-    names = ("counted by", "degree", SAME, LEAST, BELOW)
-    readings = [dict(zip(names, row, strict=False)) for row in e.rows(READINGS)]
+    readings = _rows(e, READINGS)
     counts = {int(_number(row[0])): int(_number(row[1])) for row in e.rows(CLOSEST)}
     flat = {str(r["counted by"]) for r in readings if _number(r[LEAST]) <= SHARE < _number(r[BELOW])}
     most = max(counts, key=lambda n: counts[n])
@@ -343,7 +351,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     pieces_row, needed = _row(e, SUMMARY, "linear pieces"), _row(e, NEEDED, MEAN)
     start = _row(e, SUMMARY, f"plateau within {SHARE:g} from degree")
     total = len(e.rows(SEEDS))
-    stops = e.rows(STOPS)
+    stops = _rows(e, STOPS)
     smallest = stops[0]
     attainable, least = (
         _number(_row(e, SUMMARY, name)[side]) for name, side in ((ATTAINABLE, "largest"), (ERROR, "least"))
@@ -356,8 +364,8 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
         f"Which $T_n$ is closest is decided by how the network errs near ±π, where sin and $T_n$ part: {_listed(counts)} of {total} "
         f"networks. None of this is accuracy: D is the error of $T_n$ with n between {_between(e, _number(height['median']))}.",
         f"The height of the plateau is another for every seed: {_number(height['least']):.3g} to {_number(height['largest']):.3g} with batches "
-        f"of {Setting().batch}. {PRINTED:g} lies in the range of networks that stop on batches of {_batches(stops)}; with {smallest[0]}, "
-        f"{smallest[8]} of {smallest[1]} lie above {STOP:g} and {smallest[9]} above {PRINTED:g}.",
+        f"of {Setting().batch}. {PRINTED:g} lies in the range of networks that stop on batches of {_batches(stops)}; with {smallest['batch']}, "
+        f"{smallest[ABOVE_STOP]} of {smallest[NUMBER]} lie above {STOP:g} and {smallest[ABOVE_PRINTED]} above {PRINTED:g}.",
         f"The networks have {pieces_row['least']:g} to {pieces_row['largest']:g} linear pieces where {needed['pieces that do']} do for {STOP:g} "
         f"({needed['pieces needed, proved']} are needed: proved). With so many, 64 at most, an error of {attainable:.2g} is possible; "
         f"theirs is {least / attainable:.2g} times as large at least: what training left undone.",
@@ -371,9 +379,9 @@ def _between(e: Evidence, error: float) -> str:
     return f"{worse} and {worse + 2}"
 
 
-def _batches(stops: Sequence[Sequence[Any]]) -> str:
+def _batches(stops: Sequence[dict[str, Any]]) -> str:
     """The sizes with which the printed height lies between the least error and the largest."""
-    found = [str(row[0]) for row in stops if _number(row[4]) <= PRINTED <= _number(row[6])]
+    found = [str(row["batch"]) for row in stops if _number(row["D, least"]) <= PRINTED <= _number(row["D, largest"])]
     return " and ".join(found) or "none of these sizes"
 
 
