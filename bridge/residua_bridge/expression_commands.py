@@ -25,10 +25,19 @@ Variable = Annotated[str | None, typer.Option(help="the variable to differentiat
 def taylor(
     expression: Expression,
     order: Annotated[int, typer.Option(help="the highest power")] = 5,
-    at: Annotated[str, typer.Option(help='the point: "0", "pi/2", or "x=0,y=1" where there are several')] = "0",
+    at: Annotated[
+        str, typer.Option(help='the point: "0", "pi/2", or "x=0,y=1" where there are several variables')
+    ] = "0",
+    variable: Annotated[
+        str | None, typer.Option(help="the only variable that moves; the others are constants, with values from --at")
+    ] = None,
     on: Annotated[
         tuple[str, str] | None,
-        typer.Option(help="an interval: certified remainder and mean square error there", metavar="L U"),
+        typer.Option(
+            help='an interval, or the corners of a box, "x=-1,y=0" "x=1,y=2": certified remainder, error seen, mean '
+            "square error there",
+            metavar="L U",
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -42,14 +51,14 @@ def taylor(
         raise ResiduaError("--plot: expected an interval to draw on, --on L U")
     from residua_symbolic.series.taylor import taylor as derive
 
-    found = derive(expression, order, point(at, exact=True) if "=" in at else at)
-    interval = {} if on is None else {"lower": on[0], "upper": on[1]}
+    found = derive(expression, order, corner(at, "--at"), variable=variable)
+    interval = {} if on is None else {"lower": corner(on[0], "--on"), "upper": corner(on[1], "--on")}
     with said_warnings():
         if plot is not None:
             from residua_bridge.figures import draw_into
             from residua_bridge.taylor_plot import series_with_band
 
-            draw_into(series_with_band(found, *on), plot)
+            draw_into(series_with_band(found, **interval), plot)
         typer.echo(printed(found, format, **interval))
 
 
@@ -137,7 +146,12 @@ def said_warnings() -> Iterator[None]:
         typer.echo(f"residua: warning: {message}", err=True)
 
 
-def point(text: str, exact: bool = False) -> dict[str, Any]:
+def corner(text: str, option: str) -> Any:
+    """A constant as text, or several of them by name."""
+    return point(text, option, exact=True) if "=" in text or "," in text else text
+
+
+def point(text: str, option: str = "--at", exact: bool = False) -> dict[str, Any]:
     """Values by name from "x=1,w=0"; `exact`: as the texts themselves.
 
     Raises ResiduaError that says which part is not of that form.
@@ -146,10 +160,10 @@ def point(text: str, exact: bool = False) -> dict[str, Any]:
     for part in text.split(",") if text.strip() else ():
         name, equals, number = (piece.strip() for piece in part.partition("="))
         if not equals or not name:
-            raise ResiduaError(f'--at: expected values such as "x=1,w=0", got {part!r:.40}')
+            raise ResiduaError(f'{option}: expected values such as "x=1,w=0", got {part!r:.40}')
         if name in found:
-            raise ResiduaError(f"--at: expected one value for each variable, got two for {name!r:.40}")
-        found[name] = number if exact else value(number, f"--at: {name!r:.40}")
+            raise ResiduaError(f"{option}: expected one value for each variable, got two for {name!r:.40}")
+        found[name] = number if exact else value(number, f"{option}: {name!r:.40}")
     return found
 
 

@@ -10,6 +10,7 @@ from residua_bridge.verdict import Floats
 from residua_symbolic.series.expression import ConvergenceWarning, ExpressionSeries
 
 POINTS = 241
+FARTHEST = 1.0  # heights of the picture beyond it in which f is still drawn
 CELLS = 24  # on each side of the point: the band is constant on a cell
 
 
@@ -21,20 +22,28 @@ def series_with_band(found: ExpressionSeries, lower: object, upper: object) -> F
     (name,) = found.variables
     low, high = (float(ends[name]) for ends in found.corners(lower, upper))
     x = np.linspace(low, high, POINTS)
-    values, polynomial, bounds = found.values(x), found(x), _bounds(found, name, x)
-    known = np.isfinite(bounds)
+    polynomial, bounds = found(x), _bounds(found, name, x)
+    values = _near(found.values(x), polynomial)
     curves = (
-        Curve("f", "other", tuple(x.tolist()), tuple(values.tolist())),
+        Curve(f"f = {found.expression!s:.40}", "other", tuple(x.tolist()), tuple(values.tolist())),
         Curve(
             rf"predicted: $T_{{{found.order}}}$, and the band in which f lies",
             "predicted",
-            tuple(x[known].tolist()),
-            tuple(polynomial[known].tolist()),
-            tuple(bounds[known].tolist()),
+            tuple(x.tolist()),
+            tuple(polynomial.tolist()),
+            tuple(np.where(np.isfinite(bounds), bounds, np.nan).tolist()),
         ),
     )
     title = f"Taylor polynomial of order {found.order} of {found.expression!s:.60}"
     return Figure("taylor", title, name, "value", curves)
+
+
+def _near(values: Floats, polynomial: Floats) -> Floats:
+    """Without what is far beyond the polynomial and the middle half of the values, as f is beside a pole."""
+    middle = np.nanquantile(np.append(values[np.isfinite(values)], polynomial[0]), [0.25, 0.75])
+    low, high = min(middle[0], polynomial.min()), max(middle[1], polynomial.max())
+    room = FARTHEST * (high - low) + abs(high) * np.finfo(np.float64).eps
+    return np.where((values >= low - room) & (values <= high + room), values, np.nan)
 
 
 def _bounds(found: ExpressionSeries, name: str, x: Floats) -> Floats:

@@ -1,5 +1,7 @@
 """The Taylor series of an expression: exact coefficients, radius of convergence, certified remainder, mean error."""
 
+import itertools
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +13,46 @@ import numpy as np
 import sympy as sp
 
 from residua_network import ResiduaError
+from residua_network.checks import whole
 from residua_symbolic.domains import balls
 from residua_symbolic.domains.floats import FloatDomain
 from residua_symbolic.enclosure import Enclosure
-from residua_symbolic.expressions.conversion import from_program, from_sympy
+from residua_symbolic.expressions.conversion import from_program
 from residua_symbolic.expressions.evaluation import PointError, evaluate
 from residua_symbolic.expressions.given import Given, exactly
-from residua_symbolic.expressions.graph import Graph
+from residua_symbolic.expressions.graph import Graph, Node
 from residua_symbolic.printing import latex
+from residua_symbolic.series.analytic import OfGraph
+from residua_symbolic.series.circles import singular_functions
+from residua_symbolic.series.complex_balls import TooWideError
+from residua_symbolic.series.decimals import (
+    LINE,
+    PRECISIONS,
+    ball,
+    decimal,
+    is_long,
+    lines_of,
+    said,
+    shortened,
+    whole_numbers,
+    width,
+    within,
+)
+from residua_symbolic.series.models import ModelDomain, line
 from residua_symbolic.series.radius import Radius, expression_radius
 from residua_symbolic.series.remainders import expression_box_remainder, expression_remainder
 from residua_symbolic.tables import Grid, escaped, for_notebook
 
-SEEN_POINTS = 201  # of an interval at which the error is looked at beside its bound
+SEEN_POINTS = 201  # of an interval or box, at most, at which the error is looked at beside its bound
 SHOWN = 60  # terms of a polynomial that is printed; all coefficients are in the table
-LINE = 150  # letters of LaTeX in a line of a formula
+LINES = 12  # of a formula
+LETTERS = 400  # of a polynomial in a text
+PAGE = 30  # rows of a table in LaTeX
+LEAST_BITS, MOST_BITS = 32, 1 << 14
+ROOTS = 1e-9  # so that whole roots are found
+TOLD = 24  # bits of an error that is seen
+ROOT_ORDER = 40  # up to which the root test looks
+MARGIN = 1.05  # by which an estimated radius must be exceeded, so as not to warn in vain
 WHERE = "taylor"
 
 Floats = Any
@@ -84,18 +111,20 @@ class ExpressionSeries:
         Of several variables `lower` and `upper` are the corners of a box, by name. Beyond the radius of convergence a
         ConvergenceWarning says so. Raises ResiduaError for an interval that is empty or does not contain the point.
         """
+        if not LEAST_BITS <= whole(bits, "bits", WHERE) <= MOST_BITS:
+            raise ResiduaError(f"{WHERE}: bits must lie between {LEAST_BITS} and {MOST_BITS}, got {bits!r:.40}")
         low, high = self.corners(lower, upper)
         for name in self.variables:
             if not (_sign(self.at[name] - low[name]) >= 0 and _sign(high[name] - self.at[name]) >= 0):
                 wanted, got = f"{name} = {self.at[name]}", f"{low[name]} to {high[name]}"
                 raise ResiduaError(f"{WHERE}: remainder: expected an interval that contains {wanted}, got {got}")
         if len(self.variables) > 1:
-            ball = expression_box_remainder(self.function, self.at, self.order, low, high, bits)
+            found = expression_box_remainder(self.function, self.at, self.order, low, high, bits)
         else:
             (name,) = self.variables
-            self._warn_beyond_radius(name, low[name], high[name])
-            ball = expression_remainder(self.function, name, self.at[name], self.order, low[name], high[name], bits)
-        return Enclosure(np.array(ball, dtype=object), bits)
+            found = expression_remainder(self.function, name, self.at[name], self.order, low[name], high[name], bits)
+            self._warn_beyond_radius(name, low[name], high[name], bool(found.is_finite()))
+        return Enclosure(np.array(found, dtype=object), bits)
 
     def mean_square_error(self, lower: object, upper: object) -> Any:
         """Mean of (f − T_n)² over lower <= x <= upper: exact (SymPy) where the integral is known, else an Enclosure."""
@@ -107,55 +136,121 @@ class ExpressionSeries:
 
     def __call__(self, x: Any) -> Floats:
         """T_n in float64 at x, of any shape; of several variables a mapping from names to arrays."""
-        values = x if isinstance(x, Mapping) else {self._only_variable("values by position"): x}
-        moved = [np.asarray(values[name], dtype=np.float64) - float(self.at[name]) for name in self.variables]
+        values = self._arrays(x)
+        moved = [values[name] - float(self.at[name]) for name in self.variables]
         if len(moved) == 1:
             return np.polynomial.polynomial.polyval(moved[0], np.array(list(map(float, self.coefficients))))
         return sum((float(c) * _power(moved, exponents) for exponents, c in self.terms.items()), np.zeros(()))
 
     def values(self, x: Any) -> Floats:
-        """f itself in float64 at x, an array; NaN where it does not exist."""
-        name = self._only_variable("values of the function")
-        (node,) = from_program(Graph(), self.function.program)
-        x = np.asarray(x, dtype=np.float64)
+        """f itself in float64 at x, as `__call__` takes it; NaN where it does not exist."""
+        values = self._arrays(x)
         with np.errstate(all="ignore"):
-            (found,) = evaluate([node], {name: x}, FloatDomain())
-        return np.broadcast_to(np.asarray(found, dtype=np.float64), x.shape)
+            (found,) = evaluate([self._node], values, FloatDomain())
+        shape = np.broadcast_shapes(*(value.shape for value in values.values()))
+        found = np.broadcast_to(np.asarray(found, dtype=np.float64), shape)
+        here = np.logical_and.reduce([values[name] == float(self.at[name]) for name in self.variables])
+        return np.where(np.isnan(found) & here, float(self.terms.get((0,) * len(self.variables), 0)), found)
 
-    def largest_error_seen(self, lower: object, upper: object) -> tuple[float, float]:
-        """The largest |f − T_n| at 201 evenly spaced points of the interval, by balls, and where; no bound."""
-        name = self._only_variable("errors on an interval")
-        low, high = self.corners(lower, upper)
+    def _arrays(self, x: Any) -> dict[str, Floats]:
+        """By name, in float64."""
+        given = {str(name): value for name, value in x.items()} if isinstance(x, Mapping) else None
+        if given is None and len(self.variables) == 1:
+            given = {self.variables[0]: x}
+        if given is None or set(given) != set(self.variables):
+            got = f"{x!r:.60}" if given is None else f"values for {', '.join(given)!s:.60}"
+            raise ResiduaError(f"{WHERE}: expected values by name for {', '.join(self.variables)}, got {got}")
+        try:
+            return {name: np.asarray(given[name], dtype=np.float64) for name in self.variables}
+        except (TypeError, ValueError):
+            raise ResiduaError(f"{WHERE}: expected numbers for {', '.join(self.variables)}, got {x!r:.60}") from None
+
+    @property
+    def _node(self) -> Node:
         (node,) = from_program(Graph(), self.function.program)
-        with balls.precision():
-            ends = _ball(low[name]), _ball(high[name])
-            polynomial = flint.arb_poly([_ball(c) for c in self.coefficients])
-            worst = 0.0, float(ends[0])
-            for k in range(SEEN_POINTS):
-                x = ends[0] + (ends[1] - ends[0]) * k / (SEEN_POINTS - 1)
-                try:
-                    (value,) = evaluate([node], {name: flint.arb(x.mid())}, balls.BallDomain())
-                except PointError:
-                    continue
-                error = abs(float((value - polynomial(flint.arb(x.mid()) - _ball(self.at[name]))).mid()))
-                if error > worst[0]:
-                    worst = error, float(x)
-        return worst
+        return node
+
+    def largest_error_seen(self, lower: object, upper: object) -> tuple[float, Any]:
+        """The largest |f − T_n| at evenly spaced points of the interval or box, and where (of several variables by
+        name); no bound. Points where f does not exist are left out; NaN if there are no others."""
+        return self._seen(*self.corners(lower, upper))[:2]
+
+    def _seen(self, low: Mapping[str, sp.Expr], high: Mapping[str, sp.Expr]) -> tuple[float, Any, int, int]:
+        """Also at how many points, and at how many of them f does not exist; by balls that tell the error from 0."""
+        each = max(2, math.floor(SEEN_POINTS ** (1 / len(self.variables)) + ROOTS))
+        steps = list(itertools.islice(itertools.product(range(each), repeat=len(self.variables)), SEEN_POINTS))
+        for bits in PRECISIONS:
+            with balls.precision(bits):
+                worst, best, missing = flint.arb(-1), None, 0
+                spans = [(ball(low[name]).mid(), ball(high[name] - low[name]).mid()) for name in self.variables]
+                for step in steps:
+                    x = [flint.arb((a + d * k / (each - 1)).mid()) for (a, d), k in zip(spans, step, strict=True)]
+                    error = self._error(x)
+                    missing += error is None
+                    if error is not None and error.mid() > worst.mid():
+                        worst, best = error, x
+                if best is None or self._is_exact or worst.rel_accuracy_bits() >= TOLD:
+                    break
+        if best is None:
+            return float("nan"), None, len(steps), missing
+        where = dict(zip(self.variables, map(float, best), strict=True))
+        size = 0.0 if self._is_exact else float(worst.mid())
+        return size, where if len(where) > 1 else where[self.variables[0]], len(steps), missing
+
+    def _error(self, x: Sequence[Any]) -> Any:
+        """A ball with |f − T_n| at a point; None where f does not exist."""
+        places = [ball(self.at[name]) for name in self.variables]
+        if all(bool((a - p).is_zero()) for a, p in zip(x, places, strict=True)):
+            return flint.arb(0)
+        try:
+            (value,) = evaluate([self._node], dict(zip(self.variables, x, strict=True)), balls.BallDomain())
+        except PointError:
+            return None
+        moved = [a - p for a, p in zip(x, places, strict=True)]
+        polynomial = sum((c * _power(moved, exponents) for exponents, c in self._balls()), flint.arb(0))
+        found = abs(value - polynomial)
+        return found if found.is_finite() else None
+
+    def _balls(self) -> list[tuple[tuple[int, ...], Any]]:
+        """The coefficients at the working precision."""
+        known = self._known_balls
+        if flint.ctx.prec not in known:
+            known[flint.ctx.prec] = [(exponents, ball(c)) for exponents, c in self.terms.items()]
+        return known[flint.ctx.prec]
+
+    @cached_property
+    def _known_balls(self) -> dict[int, list[tuple[tuple[int, ...], Any]]]:
+        return {}
+
+    @cached_property
+    def _is_exact(self) -> bool:
+        """Whether f is a polynomial that T_n is all of, as its form shows."""
+        degree = _degree(self.expression)
+        return degree is not None and degree <= self.order
 
     def text(self, lower: object = None, upper: object = None) -> str:
         """For a terminal; with an interval also remainder and mean square error there."""
-        return "\n\n".join(["\n".join(self._lines(lower, upper)), self.table.text()]) + "\n"
+        with whole_numbers():
+            return "\n\n".join(["\n".join(self._lines(lower, upper)), self.table.text()]) + "\n"
 
     def markdown(self, lower: object = None, upper: object = None) -> str:
         """Formula, facts and coefficients."""
-        facts = "\n".join(f"- {line}" for line in self._lines(lower, upper)[1:])
-        return f"```math\n{self._formula()}\n```\n\n{facts}\n\n{self.table.markdown()}"
+        with whole_numbers():
+            facts = "\n".join(f"- {line}" for line in self._lines(lower, upper)[1:])
+            parts = (f"```math\n{self._formula()}\n```", facts, self.table.markdown())
+            return "\n\n".join(part for part in parts if part)
 
     def latex(self, lower: object = None, upper: object = None) -> str:
         """The polynomial as a display, the facts, and the table with booktabs' rules."""
-        items = "\n".join(rf"\item {escaped(line)}" for line in self._lines(lower, upper)[1:])
-        facts = f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n\n" if items else ""
-        return f"\\[\n{self._formula()}\n\\]\n\n{facts}{self.table.fitted('Coefficients')}"
+        with whole_numbers():
+            items = "\n".join(rf"\item {escaped(line)}" for line in self._lines(lower, upper)[1:])
+            facts = f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n\n" if items else ""
+            rows = self.table.rows
+            pages = [Grid(self.table.columns, rows[k : k + PAGE]) for k in range(0, max(1, len(rows)), PAGE)]
+            tables = "\n".join(
+                page.fitted("Coefficients" if k == 0 else "Coefficients, continued") for k, page in enumerate(pages)
+            )
+            return f"\\[\n{self._formula()}\n\\]\n\n{facts}{tables}"
 
     def _repr_markdown_(self) -> str:
         return for_notebook(self.markdown())
@@ -168,37 +263,58 @@ class ExpressionSeries:
 
     @property
     def table(self) -> Grid:
-        """Every coefficient, exactly and in float64."""
+        """Every coefficient, exactly (of long ones the beginning and the end) and in float64."""
         if len(self.variables) > 1:
             rows = tuple(
-                (*exponents, self.terms[exponents], float(self.terms[exponents]))
+                (*exponents, _cell(self.terms[exponents]), float(self.terms[exponents]))
                 for exponents in sorted(self.terms, key=_by_degree)
             )
             return Grid((*self.variables, "coefficient", "value"), rows)
-        return Grid(("k", "coefficient", "value"), tuple((k, c, float(c)) for k, c in enumerate(self.coefficients)))
+        items = enumerate(self.coefficients)
+        return Grid(("k", "coefficient", "value"), tuple((k, _cell(c), float(c)) for k, c in items))
 
     def to_dict(self, lower: object = None, upper: object = None) -> dict[str, Any]:
         """Plain data with the attribute names of the result."""
+        with whole_numbers():
+            found: dict[str, Any] = {
+                "expression": str(self.expression),
+                "variables": list(self.variables),
+                "at": {name: str(value) for name, value in self.at.items()},
+                "order": self.order,
+                "coefficients": self._plain(str),
+                "values": self._plain(float),
+                "polynomial": str(self.polynomial),
+            }
+            if len(self.variables) == 1:
+                found |= self._radius_dict()
+            if self._both(lower, upper):
+                found |= self._interval_dict(lower, upper)
+        return found
+
+    def _radius_dict(self) -> dict[str, Any]:
+        try:
+            known = self.convergence
+        except ResiduaError as error:
+            return {"radius": None, "radius_certified": False, "radius_words": str(error)}
+        value = _plain(known.value) if known.certified else {"estimate": float(known.value)}
+        return {"radius": value, "radius_certified": known.certified, "radius_words": known.words}
+
+    def _interval_dict(self, lower: object, upper: object) -> dict[str, Any]:
+        low, high = self.corners(lower, upper)
         found: dict[str, Any] = {
-            "expression": str(self.expression),
-            "variables": list(self.variables),
-            "at": {name: str(value) for name, value in self.at.items()},
-            "order": self.order,
-            "coefficients": self._plain(str),
-            "values": self._plain(float),
-            "polynomial": str(self.polynomial),
+            "interval": {name: [str(low[name]), str(high[name])] for name in self.variables},
+            "remainder": _plain(self.remainder(lower, upper)),
+            "largest_error_seen": self.largest_error_seen(lower, upper)[0],
         }
         if len(self.variables) == 1:
-            found["radius"] = _plain(self.radius)
-            found["radius_certified"], found["radius_words"] = self.convergence.certified, self.convergence.words
-        if lower is not None and upper is not None:
-            low, high = self.corners(lower, upper)
-            found["interval"] = {name: [str(low[name]), str(high[name])] for name in self.variables}
-            found["remainder"] = _plain(self.remainder(lower, upper))
-            if len(self.variables) == 1:
-                found["largest_error_seen"] = self.largest_error_seen(lower, upper)[0]
-                found["mean_square_error"] = _plain(self.mean_square_error(lower, upper))
+            found["mean_square_error"] = _plain(self.mean_square_error(lower, upper))
         return found
+
+    def _both(self, lower: object, upper: object) -> bool:
+        """Whether there is an interval. Raises ResiduaError for one end without the other."""
+        if (lower is None) != (upper is None):
+            raise ResiduaError(f"{WHERE}: expected lower and upper, got {'upper' if lower is None else 'lower'} alone")
+        return lower is not None
 
     def _plain(self, one: Any) -> Any:
         if len(self.variables) == 1:
@@ -207,39 +323,83 @@ class ExpressionSeries:
 
     def _lines(self, lower: object, upper: object) -> list[str]:
         """The facts, a line each."""
-        shown = sp.sstr(
-            sp.Add(*(self.terms[k] * _power(self._displacements, k) for k in self._first_exponents())), order="rev-lex"
-        )
-        tail = " + ..." if len(self.terms) > SHOWN else ""
-        lines = [f"Taylor polynomial of {self.expression} at {self._where()}, order {self.order}: {shown}{tail}"]
+        what = f"Taylor polynomial of {shortened(self.expression)} at {self._where()}, order {self.order}"
+        lines = [f"{what}: {self._written()}"]
         if len(self.variables) == 1:
-            lines.append(f"radius of convergence: {_said(self.radius)} ({self.convergence.words})")
-        if lower is not None and upper is not None:
+            lines.append(f"radius of convergence: {self._radius_line()}")
+        if self._both(lower, upper):
             lines += self._interval_lines(lower, upper)
         return lines
 
+    def _written(self) -> str:
+        """The polynomial in rising order as text, as far as it goes into some lines."""
+        moved = [_difference(name, self.at[name]) for name in self.variables]
+        written = ""
+        for exponents in sorted(self.terms, key=_by_degree):
+            powers = (f"{m}**{k}" if k > 1 else m for m, k in zip(moved, exponents, strict=True) if k)
+            product = sp.Symbol("*".join(powers)) if any(exponents) else sp.Integer(1)
+            coefficient = self.terms[exponents]
+            term = f"({shortened(coefficient)})*{product}" if is_long(coefficient) else str(coefficient * product)
+            joined = term if not written else f" - {term[1:]}" if term.startswith("-") else f" + {term}"
+            if written and len(written) + len(joined) > LETTERS:
+                return written + " + ..."
+            written += joined
+        return written or "0"
+
+    def _radius_line(self) -> str:
+        try:
+            known = self.convergence
+        except ResiduaError as error:
+            return f"not known ({error})"
+        value = said(known.value) if known.certified else f"about {float(known.value):.4g}"
+        return f"{value} ({known.words})"
+
     def _interval_lines(self, lower: object, upper: object) -> list[str]:
-        bound = self.remainder(lower, upper)
         low, high = self.corners(lower, upper)
-        place = "on " + ", ".join(f"[{low[name]}, {high[name]}]" for name in self.variables)
-        lines = [f"remainder f - T {place}, certified: within [{float(bound.lower):.6g}, {float(bound.upper):.6g}]"]
+        place = "on " + " x ".join(f"[{low[name]}, {high[name]}]" for name in self.variables)
+        lines = [f"remainder f - T {place}, certified: {within(self.remainder(lower, upper), 6)}"]
+        seen, where, points, missing = self._seen(low, high)
+        if where is None:
+            return [*lines, f"f does not exist at any of {points} points {place}"]
+        at = ", ".join(f"{n} = {v:.6g}" for n, v in where.items()) if isinstance(where, dict) else f"{where:.6g}"
+        at = "" if self._is_exact else f", at {at}"
+        gaps = f"; f does not exist at {missing} of them" if missing else ""
+        lines.append(f"largest |f - T| seen at {points} points {place}: {seen:.6g}{at}{gaps}")
         if len(self.variables) == 1:
-            seen, where = self.largest_error_seen(lower, upper)
-            lines.append(f"largest |f - T| seen at {SEEN_POINTS} points {place}: {seen:.6g}, at {where:.6g}")
-            lines.append(f"mean square error {place}: {_said(self.mean_square_error(lower, upper))}")
+            lines.append(f"mean square error {place}: {said(self.mean_square_error(lower, upper))}")
         return lines
 
     def _formula(self) -> str:
-        """The polynomial, term by term in rising order, in as many lines as it needs."""
+        """The polynomial, term by term in rising order, in as many lines as it needs, up to a dozen."""
         point = ", ".join(f"{latex(sp.Symbol(name))}={latex(value)}" for name, value in self.at.items())
         first, *others = [self._shown(exponents) for exponents in self._first_exponents()] or ["0"]
-        dots = r" + \dots" if len(self.terms) > SHOWN else ""
-        terms = [first, *(t if t.startswith("-") else f" + {t}" for t in others)]
-        lines = _lines_of([*terms, rf"{dots} + \dots \quad ({point})"])
-        if len(lines) == 1:
-            return f"{latex(self.expression)} = {lines[0]}"
-        body = " \\\\\n&\\quad ".join(lines)
-        return rf"\begin{{aligned}}{latex(self.expression)} ={{}}& {body}\end{{aligned}}"
+        signed = (f" - {t[1:].lstrip()}" if t.startswith("-") else f" + {t}" for t in others)
+        lines = lines_of([first, *signed])
+        cut = len(self.terms) > SHOWN or len(lines) > LINES
+        last = r" + \dots" * (cut or (len(self.variables) > 1 and not self._is_exact)) + self._order_term()
+        *before, end = lines[:LINES]
+        lines = [*before, *lines_of([end, rf"{last} \quad ({point})"])]
+        name = self._left_side()
+        if len(lines) == 1 and width(name) + width(lines[0]) <= LINE:
+            return f"{name} = {lines[0]}"
+        body = " \\\\\n&\\quad ".join([f"{name} ={{}}& {lines[0]}", *lines[1:]])
+        if width(name) > LINE // 3:
+            body = " \\\\\n&\\quad ".join([f"&{name}", f"= {lines[0]}", *lines[1:]])
+        return rf"\begin{{aligned}}{body}\end{{aligned}}"
+
+    def _left_side(self) -> str:
+        """The function, or only its name where it is too long for a line."""
+        name = latex(self.expression)
+        return (
+            name if width(name) <= LINE else rf"f\left({', '.join(latex(sp.Symbol(n)) for n in self.variables)}\right)"
+        )
+
+    def _order_term(self) -> str:
+        """What is left, unless nothing is."""
+        if self._is_exact or len(self.variables) > 1:
+            return ""
+        power = latex(self._displacements[0] ** (self.order + 1))
+        return rf" + O{{\left({power} \right)}}"
 
     def _first_exponents(self) -> list[tuple[int, ...]]:
         """Those that are shown, of rising degree."""
@@ -249,7 +409,7 @@ class ExpressionSeries:
         """A term in LaTeX; where it would not fit into a line, with a name for the coefficient, which the table has."""
         power = _power(self._displacements, exponents)
         printed = latex(self.terms[exponents] * power)
-        return printed if len(printed) <= LINE else latex(sp.Symbol("c_" + "".join(map(str, exponents))) * power)
+        return printed if width(printed) <= LINE else latex(sp.Symbol("c_" + "".join(map(str, exponents))) * power)
 
     @property
     def _displacements(self) -> list[sp.Expr]:
@@ -274,21 +434,78 @@ class ExpressionSeries:
 
     def _corner(self, end: object, which: str) -> dict[str, sp.Expr]:
         if isinstance(end, Mapping):
-            if set(end) != set(self.variables):
-                names = ", ".join(self.variables)
-                raise ResiduaError(f"{WHERE}: {which}: expected values for {names}, got {list(end)!s:.60}")
-            return {name: exactly(end[name], f"{WHERE}: {which}: {name}") for name in self.variables}
+            values = {str(name): value for name, value in end.items()}
+            if set(values) != set(self.variables):
+                names, got = ", ".join(self.variables), ", ".join(values) or "none"
+                raise ResiduaError(f"{WHERE}: {which}: expected values for {names}, got values for {got!s:.60}")
+            return {name: exactly(values[name], f"{WHERE}: {which}: {name}") for name in self.variables}
         if len(self.variables) != 1:
-            raise ResiduaError(f"{WHERE}: {which}: expected a value for each of {', '.join(self.variables)}")
+            names, got = ", ".join(self.variables), f"{end!r:.40}"
+            raise ResiduaError(f"{WHERE}: {which}: expected a value for each of {names}, by name, got {got}")
         return {self.variables[0]: exactly(end, f"{WHERE}: {which}")}
 
-    def _warn_beyond_radius(self, name: str, lower: sp.Expr, upper: sp.Expr) -> None:
+    def _warn_beyond_radius(self, name: str, lower: sp.Expr, upper: sp.Expr, is_bounded: bool) -> None:
+        """By the radius where it is known already or near at hand, else by the root test: nothing waits for it."""
         reach = max(float(upper - self.at[name]), float(self.at[name] - lower))
-        radius = self.convergence.value
-        limit = float(radius.upper) if isinstance(radius, Enclosure) else float(radius)
-        if reach > limit:
-            words = f"the interval reaches {reach:.6g} from {name} = {self.at[name]}, beyond the radius of convergence"
-            warnings.warn(f"{words} {limit:.6g}: the bound holds, more terms make it larger", ConvergenceWarning, 3)
+        limit, is_known = self._limit(name)
+        if not reach > limit * (1 if is_known else MARGIN):
+            return
+        words = f"the interval reaches {reach:.6g} from {name} = {self.at[name]}, beyond the radius of convergence"
+        shown = f" {limit:.6g}" if is_known else f", about {limit:.2g} as the coefficients grow"
+        then = "the bound holds, more terms make it larger" if is_bounded else "no bound was found"
+        warnings.warn(f"{words}{shown}: {then}", ConvergenceWarning, 3)
+
+    def _limit(self, name: str) -> tuple[float, bool]:
+        """The radius, infinite where nothing is known, and whether it is more than an estimate."""
+        try:
+            with balls.precision():
+                conditions, kinks = singular_functions(OfGraph(self._node, name), ball(self.at[name]))
+            if "convergence" not in self.__dict__ and conditions and not kinks:
+                return self._rough_radius(name), False
+            known = self.convergence
+        except TooWideError:  # 0/0 at the point
+            return self._rough_radius(name), False
+        except (ResiduaError, ArithmeticError):
+            return math.inf, False
+        return float(known.value.upper if isinstance(known.value, Enclosure) else known.value), known.certified
+
+    def _rough_radius(self, name: str) -> float:
+        """By the root test of orders up to 40, extrapolated to infinity."""
+        with balls.precision(balls.BITS, 2 * ROOT_ORDER):
+            start = line(ball(self.at[name]), flint.arb(1), ROOT_ORDER, flint.arb(0))
+            (found,) = evaluate([self._node], {name: start}, ModelDomain())
+            sizes = [float(abs(found.low[k]).mid()) for k in range(ROOT_ORDER + 1)]
+        halves = [range(ROOT_ORDER // 4, ROOT_ORDER // 2), range(ROOT_ORDER // 2, ROOT_ORDER + 1)]
+        first, last = (max(sizes[k] ** (1 / k) for k in half) for half in halves)
+        return first / last**2 if last > 0 else math.inf
+
+
+def _degree(expression: sp.Expr) -> int | None:
+    """A bound of the degree of a polynomial, from its form; None for what does not look like one."""
+    if expression.is_Symbol or not expression.free_symbols:
+        return int(bool(expression.is_Symbol))
+    if expression.is_Pow and expression.exp.is_Integer and expression.exp > 0:
+        degree = _degree(expression.base)
+        return None if degree is None else degree * int(expression.exp)
+    degrees = [_degree(part) for part in expression.args] if expression.is_Add or expression.is_Mul else [None]
+    known = [d for d in degrees if d is not None]
+    if len(known) < len(degrees):
+        return None
+    return max(known) if expression.is_Add else sum(known)
+
+
+def _difference(name: str, place: sp.Expr) -> str:
+    """Of a variable and its point, as text."""
+    if place == 0:
+        return name
+    parts = [sp.sstr(-part) for part in sp.Add.make_args(place)]
+    return f"({name}{''.join(f' - {part[1:]}' if part.startswith('-') else f' + {part}' for part in parts)})"
+
+
+def _cell(value: sp.Expr) -> sp.Expr | str:
+    """A coefficient in a table."""
+    with whole_numbers():
+        return value if not is_long(value) else shortened(value)
 
 
 def _power(displacements: Sequence[Any], exponents: Sequence[int]) -> Any:
@@ -299,24 +516,8 @@ def _power(displacements: Sequence[Any], exponents: Sequence[int]) -> Any:
     return found
 
 
-def _lines_of(pieces: Sequence[str]) -> list[str]:
-    """Pieces of LaTeX joined into lines that fit a page, as far as the length of the source tells."""
-    lines = [""]
-    for piece in pieces:
-        if lines[-1] and len(lines[-1]) + len(piece) > LINE:
-            lines.append("")
-        lines[-1] += piece
-    return lines
-
-
 def _by_degree(exponents: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
     return sum(exponents), tuple(-k for k in exponents)
-
-
-def _ball(value: sp.Expr) -> Any:
-    """A constant of SymPy as a ball at the working precision."""
-    (found,) = evaluate([from_sympy(Graph(), value)], {}, balls.BallDomain())
-    return found
 
 
 def _sign(value: sp.Expr) -> int:
@@ -327,20 +528,14 @@ def _sign(value: sp.Expr) -> int:
         return 0
     for bits in (128, 512, 2048):
         with balls.precision(bits):
-            ball = _ball(value)
-            if ball > 0 or ball < 0:
-                return 1 if ball > 0 else -1
+            found = ball(value)
+            if found > 0 or found < 0:
+                return 1 if found > 0 else -1
     raise ResiduaError(f"{WHERE}: {value} cannot be told from 0")
 
 
-def _said(value: Any) -> str:
-    """An exact value with its decimals, or the bounds."""
-    if isinstance(value, Enclosure):
-        return f"within [{float(value.lower):.9g}, {float(value.upper):.9g}]"
-    return str(value) if value.is_Integer or value is sp.oo else f"{value} = {float(value):.9g}"
-
-
 def _plain(value: Any) -> Any:
+    """Bounds, or an exact value and the float next to it."""
     if isinstance(value, Enclosure):
         return {"lower": float(value.lower), "upper": float(value.upper)}
-    return {"exact": str(value), "value": float(value)}
+    return {"exact": str(value), "value": float(decimal(value, 20)) if value.is_finite else float(value)}

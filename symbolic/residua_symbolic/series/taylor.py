@@ -9,7 +9,7 @@ import sympy as sp
 from residua_network import Network, ResiduaError
 from residua_network.checks import whole
 from residua_symbolic.domains import balls
-from residua_symbolic.expressions.given import exactly, given
+from residua_symbolic.expressions.given import Given, exactly, given
 from residua_symbolic.series.exact import coefficients, polynomial
 from residua_symbolic.series.expression import WHERE, ExpressionSeries
 from residua_symbolic.series.network import NetworkSeries, network_series
@@ -24,6 +24,7 @@ def taylor(
     order: int,
     at: Any = 0,
     *,
+    variable: str | None = None,
     weights: Weights | None = None,
     along: Any = None,
     certified: bool = False,
@@ -33,7 +34,8 @@ def taylor(
     """Taylor series up to (x − at)^order of an expression (text or SymPy) or of a network at given weights.
 
     Expressions: exact coefficients. at: a number, text such as "pi/2", or {name: value} for several variables, whose
-    polynomial has total degree `order`. Raises PointError where the function has no Taylor series at the point, saying
+    polynomial has total degree `order`; `variable`: the only one that moves, the others are constants with the values
+    in `at`. Raises PointError where the function has no Taylor series at the point, saying
     why. Networks: `weights` {name: float64 array}, at (inputs,) or (batch, inputs); along: a direction of the same
     shape, or {parameter name: array} for a series in the weights; without it a polynomial in all inputs. `certified`:
     Arb balls of `bits` bits; `exact`: fractions, for polynomial networks. Raises ResiduaError for orders below 0 or
@@ -42,18 +44,22 @@ def taylor(
     if whole(order, "order", WHERE, least=0) > HIGHEST_ORDER:
         raise ResiduaError(f"{WHERE}: order must be at most {HIGHEST_ORDER}, got {order!r}")
     if isinstance(function, Network):
+        if variable is not None:
+            raise ResiduaError(f"{WHERE}: variable goes with an expression; a network moves along a direction, along")
         if weights is None:
             raise ResiduaError(f"{WHERE}: a network is expanded at given weights; give weights={{name: array}}")
         return network_series(function, int(order), weights, at, along, certified=certified, exact=exact, bits=bits)
     for name, odd in (("weights", weights is not None), ("along", along is not None)):
         if odd:
             raise ResiduaError(f"{WHERE}: {name} goes with a network, got an expression")
-    return _of_expression(function, int(order), at)
+    return _of_expression(function, int(order), at, variable)
 
 
-def _of_expression(function: object, order: int, at: Any) -> ExpressionSeries:
+def _of_expression(function: object, order: int, at: Any, variable: str | None) -> ExpressionSeries:
     read = given(function)
     point = _point(read.variables, at)
+    if variable is not None:
+        read, point = _along_one(read, point, str(variable))
     variables = tuple(point)
     if len(variables) == 1:
         ((name, place),) = point.items()
@@ -69,18 +75,28 @@ def _of_expression(function: object, order: int, at: Any) -> ExpressionSeries:
     return ExpressionSeries(read, variables, point, order, terms)
 
 
+def _along_one(read: Given, point: dict[str, sp.Expr], variable: str) -> tuple[Given, dict[str, sp.Expr]]:
+    """The function of one variable that it is with the others at their values."""
+    if variable not in point:
+        raise ResiduaError(f"{WHERE}: variable: expected one of {', '.join(point)}, got {variable!r:.40}")
+    others = {symbol: point[symbol.name] for symbol in read.sympy.free_symbols if symbol.name != variable}
+    return given(read.sympy.xreplace(others)) if others else read, {variable: point[variable]}
+
+
 def _point(names: tuple[str, ...], at: Any) -> dict[str, sp.Expr]:
     """The exact value of every variable, in their order; a constant counts as a function of x."""
     names = names or (("x",) if not isinstance(at, Mapping) or len(at) != 1 else tuple(at))
     if not isinstance(at, Mapping):
         if len(names) > 1:
             raise ResiduaError(
-                f"{WHERE}: at: expected a value for each of {', '.join(names)}, as {{name: value}}, got {at!r:.40}"
+                f"{WHERE}: at: expected a value for each of {', '.join(names)} by name, such as "
+                f"{', '.join(f'{name}=0' for name in names)}, got {at!r:.40}"
             )
         at = {names[0]: at}
+    at = {str(name): value for name, value in at.items()}
     for problem, odd in (
         ("missing", [name for name in names if name not in at]),
-        ("surplus", [str(name) for name in at if name not in names]),
+        ("surplus", [name for name in at if name not in names]),
     ):
         if odd:
             raise ResiduaError(f"{WHERE}: at: expected values for {', '.join(names)}; {problem}: {', '.join(odd)[:60]}")
