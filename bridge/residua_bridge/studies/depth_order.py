@@ -24,6 +24,7 @@ from residua_bridge.experiments.depth_order_claims import (
     floors_hold,
     near_chance,
     not_determined,
+    refinement_is_fair,
     said_shares,
     said_terms,
     shares,
@@ -69,7 +70,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
         (floors_hold(e), "Floors move with depth", _floors(e)),
         (near_chance(e), "Trained blocks are not terms", _blocks(e)),
         (not_determined(e), "The function does not fix its blocks", _alike(e)),
-        (True, "What the sum is after each block", _sums(e)),
+        (refinement_is_fair(e), "The sum after each block is read", _sums(e)),
         (can_be_built(e) and e.agree(TEETH) and e.agree(TANH), "One term a layer can be built", BY_CONSTRUCTION),
     )
     return (
@@ -81,7 +82,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
 
 BY_CONSTRUCTION = (
     "Squares on a stream of three numbers have one Taylor term a block; Yarotsky's net for $x^2$, with a term of another series a "
-    "block, has the error $2^{-2L-2}$. So can terms by width alone: a tanh layer of width m has the first m odd terms of sin."
+    "block, has the error $2^{-2L-2}$. So can terms by width alone: a tanh layer of width m can have the first m odd terms of sin."
 )
 
 
@@ -172,7 +173,7 @@ STUDY = Study(
             (
                 "How many of the coefficients can a network choose? As many as the map from its parameters to them has rank. The rank is taken exactly, over the rationals, at a random point: "
                 "what is found there holds everywhere but on a set of measure zero, unless the point was unlucky, and is a lower bound in any case.",
-                "A stream of one number, the literal picture of 000, stays at width 1 however wide its blocks are.",
+                "A stream of one number, the literal picture of 000, reaches no more than width 1, however wide its blocks are.",
             ),
             By((1, 2, 3), (1, 2, 3)),
             By((1, 2, 3, 4), (1, 2, 3, 4, 6, 8)),
@@ -214,7 +215,7 @@ STUDY = Study(
             "depth-order-blocks",
             BLOCKS,
             (
-                "Three square blocks of width 4 reach the floor for sin: the function is then known to the last digits, and is the same for every seed that gets there. If blocks were terms, they would be the same, too.",
+                "Where three square blocks of width 4 reach the floor for sin the function is known to the last digits, and is the same for every seed that gets there. If blocks were terms, they would be the same, too.",
             ),
             "square",
             3,
@@ -226,7 +227,7 @@ STUDY = Study(
             "depth-order-teeth",
             TEETH,
             (
-                "Yarotsky (2017, arXiv:1610.01145) writes $x^2 = x - \\sum_l T^{\\circ l}(x)/4^l$ with the tooth T of Telgarsky (2015, arXiv:1509.08101) and gives each block one term. The stream carries the tooth beside the sum: one number would not do.",
+                "Yarotsky (2017, arXiv:1610.01145) writes $x^2 = x - \\sum_l T^{\\circ l}(x)/4^l$ with the tooth T of Telgarsky (2015, arXiv:1509.08101) and gives each block one term. The stream carries the tooth beside the sum, so that two units a block are enough.",
             ),
             By(8, 12),
         ),

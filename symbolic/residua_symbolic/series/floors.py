@@ -157,19 +157,33 @@ def width_one_law() -> Derivation:
         Step(
             "their least error at c",
             F(t),
-            sp.factor(top) / sp.factor(bottom),
+            sp.Rational(1, 2) - _ordered(sp.Rational(1, 2) - top / bottom),
             "linear least squares in α, β, γ, u = x/π: 1/2 − bᵀG⁻¹b; t = c²",
-            (Proof("the same by eliminating one function after the other, at t = 1/7, 2 and 30", _is_error),),
+            (
+                Proof(
+                    "the same by eliminating one function after the other, at more t than two different quotients of "
+                    "these degrees have in common",
+                    _is_error,
+                ),
+            ),
         ),
     )
     assumptions = ("Squares, depth 2, width 1, affine maps before and after; limits of such networks included",)
     return Derivation("Two squares of width 1 against sin", F(t), steps[-1].right, assumptions, steps)
 
 
+def _ordered(e: sp.Expr) -> sp.Expr:
+    """A quotient, factored, each factor by powers of t."""
+    numerator, denominator = sp.fraction(sp.factor(e))
+    return sp.Mul(*(sp.collect(part, t) for part in sp.Mul.make_args(numerator))) / denominator
+
+
 def _is_error(right: sp.Expr) -> bool:
-    """By Gram and Schmidt at numbers, in balls."""
+    """Gram and Schmidt at numbers, in balls. The Gram determinant has degree 3 in t, and so has the error times it."""
+    numerator, denominator = sp.fraction(sp.together(right))
+    most = 3 + max(sp.Poly(e, t).degree() for e in (numerator, denominator))
     with balls.precision(balls.BITS):
-        for place in (sp.Rational(1, 7), sp.Integer(2), sp.Integer(30)):
+        for place in map(sp.Integer, range(1, most + 2)):
             stated, known = _number(right.subs(t, place)), _by_elimination(place)
             if not balls.agree(stated, known):
                 return False

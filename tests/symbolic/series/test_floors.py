@@ -5,6 +5,7 @@ from dataclasses import replace
 import flint
 import numpy as np
 import pytest
+import sympy as sp
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
@@ -13,6 +14,7 @@ from residua_symbolic.series.floors import (
     mean_square_of,
     sine_floor,
     sum_of_squares,
+    t,
     width_one_floor,
     width_one_law,
 )
@@ -87,3 +89,12 @@ def test_the_law_holds_and_wrong_ones_are_refused() -> None:
         for proof in step.proofs:
             with pytest.raises(ProofError):
                 replace(step, right=step.right + 1, proofs=(proof,)).check()
+
+
+def test_an_error_that_is_right_at_some_places_is_refused() -> None:
+    """Planted: right at t = 1, …, 5, and wrong between."""
+    step = width_one_law().steps[1]
+    step.check()
+    wrong = sp.Mul(*(t - k for k in range(1, 6))) / 10**9
+    with pytest.raises(ProofError):
+        replace(step, right=step.right + wrong).check()
