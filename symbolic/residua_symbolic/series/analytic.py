@@ -1,13 +1,13 @@
 """Functions of one complex variable to be run over any domain: expressions in one variable, networks along a line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from residua_network import Layer, Network, Residual
+from residua_network import Network
 from residua_symbolic.domains.named import Array
 from residua_symbolic.expressions.evaluation import evaluate_nodes
 from residua_symbolic.expressions.graph import Node, below
-from residua_symbolic.layers import apply
+from residua_symbolic.series.walk import output
 from residua_symbolic.weights import Floats
 
 
@@ -37,19 +37,6 @@ class OfNetwork:
             self._known[kind] = domain.numbers(self._at), parameters
         at, parameters = self._known[kind]
         if not isinstance(self._along, Mapping):
-            return _outputs(domain, self._net.layers, "", at + z * domain.numbers(self._along), parameters)
+            return output(self._net, lambda: domain, at + z * domain.numbers(self._along), parameters)
         moved = {name: parameters[name] + z * domain.numbers(value) for name, value in self._along.items()}
-        return _outputs(domain, self._net.layers, "", at + 0 * z, {**parameters, **moved})
-
-
-def _outputs(domain: Any, layers: Sequence[Layer], place: str, x: Array, parameters: Mapping[str, Any]) -> Array:
-    """The output of a chain of layers; `place` is the prefix of their names."""
-    for k, layer in enumerate(layers):
-        prefix = f"{place}{k}."
-        own = {name.removeprefix(prefix): value for name, value in parameters.items() if name.startswith(prefix)}
-
-        def branch(y: Any, layer: Layer = layer, at: str = f"{prefix}branch.") -> Any:
-            return _outputs(domain, layer.layers, at, y, parameters) if isinstance(layer, Residual) else y
-
-        x = apply(domain, layer, x, own, branch)
-    return x
+        return output(self._net, lambda: domain, at + 0 * z, {**parameters, **moved})

@@ -20,6 +20,7 @@ Run = Callable[[Any, Array], Array]
 Place = Callable[[Any, Any], tuple[Any, Any]]  # of the parameter's middle and half: value in the middle, all slopes
 
 MOST_PIECES = 2000
+MOST_WORK = 1e6  # about two seconds
 SHORTEST = 2.0**-50  # of a piece, as a share of its curve
 LONGEST_OF_LOOP = 2.0**-5  # so that the integral over a small circle is known to about a tenth
 ASIDE = 0.25  # how far around, beside the distance: less than √3/2, so that the way stays in the disc
@@ -31,9 +32,9 @@ class NotCertifiedError(Exception):
 
 
 class Work:
-    """How much may still be computed: conditions evaluated, over all curves of one question."""
+    """How much may still be computed, in entries of arrays, over all curves of one question."""
 
-    def __init__(self, left: float = float("inf")) -> None:
+    def __init__(self, left: float = MOST_WORK) -> None:
         self.left = left
 
     def spend(self, amount: int) -> None:
@@ -78,11 +79,19 @@ class _Walk:
     def _at(self, z: Any) -> None:
         self.value = self._piece(z, flint.acb(0), flint.arb(0)).middle
 
-    def _piece(self, middle: Any, slope: Any, half: Any) -> Curved:
-        self.work.spend(sum(mark.at.size for mark in self.domain.marks))
-        self.domain.begin(half)
+    def square(self, half: Any) -> None:
+        """All of the square around the first point at once."""
+        self.domain.leave()
+        self._piece(self.a, flint.acb(1), flint.acb(flint.arb(0, half), flint.arb(0, half)))
+
+    def _piece(self, middle: Any, slope: Any, span: Any) -> Curved:
+        spent = self.domain.cost
+        self.domain.begin(span)
         z = Curved(self.domain, _one(middle), _one(slope))
-        found = self.run(self.domain, z)
+        try:
+            found = self.run(self.domain, z)
+        finally:
+            self.work.spend(self.domain.cost - spent)
         if not isinstance(found, Curved):
             found = self.domain.constant(found, np.shape(found) or (1,))
         if not all(value.is_finite() for value in found.whole.flat):
@@ -104,7 +113,7 @@ class _Walk:
             if self.pieces > MOST_PIECES:
                 raise NotCertifiedError("too many pieces: something")
             try:
-                value = self._piece(*place(middle, half), half)
+                value = self._piece(*place(middle, half), flint.arb(0, half))
             except TooWideError as error:
                 step = (end - begin) / 2
                 if step < SHORTEST:
@@ -139,10 +148,20 @@ def _arc(centre: Any, radius: Any) -> Place:
 
 
 def singular_functions(run: Run, a: Any, bits: int = BITS) -> tuple[int, int]:
-    """How many conditions the function at the real point a has, and how many kinks; raises PointError on a kink."""
+    """How many conditions the function at the real point a has, and how many kinks; raises PointError on a kink.
+
+    Conditions do not count where all are of constants, which they are everywhere if in a square.
+    """
     with precision(bits):
-        domain = _Walk(run, a).domain
-    return sum(mark.at.size for mark in domain.marks), sum(u.middle.size for u in domain.kinks)
+        walk = _Walk(run, a)
+        marks, kinks = walk.domain.marks, walk.domain.kinks
+        walk.domain.moving = 0
+        try:
+            walk.square(1)
+            constant = walk.domain.moving == 0
+        except (NotCertifiedError, TooWideError):
+            constant = False
+    return 0 if constant else sum(mark.at.size for mark in marks), sum(u.middle.size for u in kinks)
 
 
 def exclusion(run: Run, a: Any, radius: float, work: Work | None = None, bits: int = BITS) -> Exclusion:
@@ -164,6 +183,19 @@ def exclusion(run: Run, a: Any, radius: float, work: Work | None = None, bits: i
             if not all(bool(abs(turned) < 1) for turned in mark.turned.flat):  # a zero makes it π or more
                 return Exclusion(False, f"{mark.what} lies in the disc", zero=True)
     return Exclusion(True, "")
+
+
+def nothing_near(run: Run, a: Any, radius: float, bits: int = BITS) -> bool:
+    """Whether the function is certainly analytic in a square around |z − a| <= radius; from one evaluation there.
+
+    Cheap, where `exclusion` takes hundreds; with depth only squares that are small can be told so.
+    """
+    with precision(bits):
+        try:
+            _Walk(run, a).square(flint.arb(radius))
+        except (NotCertifiedError, TooWideError):
+            return False
+    return True
 
 
 def is_singular(

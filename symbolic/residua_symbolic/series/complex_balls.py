@@ -2,6 +2,7 @@
 
 A number is F(s) of a real parameter |s| <= half: F(0) as a complex ball, and a ball that contains F′ throughout:
 F(s) ∈ F(0) + F′ · [−half, half] (the mean value form; balls of Arb are rectangles, hence convex; Johansson 2017).
+The same holds for a complex s in a square around 0.
 
 Every function that is not entire states where it would be singular: h(u) = 0. A piece of the curve is accepted only if
 Re h(s)/h(0) > 0 on it, for every h. Between the middles of two neighbouring pieces the argument of h then changes by
@@ -12,6 +13,7 @@ of the argument of h around it is 2π times the number of its zeros inside (the 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import flint
@@ -20,6 +22,8 @@ import numpy as np
 from residua_symbolic.domains.named import Array, Named
 from residua_symbolic.expressions.evaluation import PointError
 
+COST_OF_ONE, COST_OF_FUNCTIONS = 8, 6  # of an operation beside that of an entry; of a function of an entry
+WEIGHTS_OF_ONE = 4  # of a matrix, that take as long as an entry
 WIDEST_ARGUMENT = 0.25  # of a change between two pieces; wider means that the quotient meets the negative axis
 
 
@@ -42,17 +46,18 @@ class Curved:
 
     def __init__(self, domain: "CurveDomain", middle: Array, slope: Array) -> None:
         self.domain, self.middle, self.slope = domain, middle, slope
+        domain.cost += COST_OF_ONE + middle.size
 
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(self.middle.shape)
 
-    @property
+    @cached_property
     def shift(self) -> Array:
         """F(s) − F(0)."""
         return self.slope * self.domain.span
 
-    @property
+    @cached_property
     def whole(self) -> Array:
         """F(s)."""
         return self.middle + self.shift
@@ -108,6 +113,7 @@ class Curved:
 
     def mapped(self, value: Callable[[Any], Any], derivative: Callable[[Any], Any]) -> "Curved":
         """An entire function of each entry, or one whose condition has been met."""
+        self.domain.cost += COST_OF_FUNCTIONS * self.middle.size
         return Curved(self.domain, _each(value, self.middle), _each(derivative, self.whole) * self.slope)
 
 
@@ -129,12 +135,15 @@ class CurveDomain(Named):
     """Forward maps and expression graphs over `Curved`; the same map must be run over piece after piece of a curve.
 
     The first run is at a real point, where `signs` are taken: beyond it relu, abs, sign and step are the analytic
-    functions that they are near this point. `kinks`: their arguments in the latest run.
+    functions that they are near this point. `kinks`: their arguments in the latest run. `cost`: of all runs, in entries
+    of arrays computed. `moving`: how many conditions were not seen to be constant on the pieces of all runs.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.span: Any = flint.arb(0)
+        self.cost = 0
+        self.moving = 0
         self.marks: list[Mark] = []
         self.signs: list[Array] = []
         self.kinks: list[Curved] = []
@@ -144,9 +153,9 @@ class CurveDomain(Named):
         self._matrices: dict[int, tuple[Array, Any]] = {}
         self._begun = self._follows = False
 
-    def begin(self, half: Any) -> None:
-        """Before a run over a piece |s| <= half."""
-        self.span = flint.arb(0, half)
+    def begin(self, span: Any) -> None:
+        """Before a run over the s in a ball around 0."""
+        self.span = span
         self._new, self.kinks = [], []
 
     def accept(self) -> None:
@@ -164,7 +173,9 @@ class CurveDomain(Named):
 
     def nonzero(self, what: str, middle: Array, quotient: Array, logarithm: bool = False) -> Array | None:
         """A condition h ≠ 0, by h(0) and h(s)/h(0); gives the logarithm of h(0), continued along the curve."""
+        self.cost += COST_OF_FUNCTIONS * quotient.size
         for q in np.ravel(quotient).tolist():
+            self.moving += 0 if q == 1 else 1  # q != 1 says something else of balls
             if not q.real > 0:
                 raise TooWideError(what)
         if not self._follows:
@@ -204,6 +215,7 @@ class CurveDomain(Named):
             return _contracted(weight, x)
         if id(weight) not in self._matrices:
             self._matrices[id(weight)] = weight, flint.acb_mat(_complex(weight).tolist())
+        self.cost += weight.size // WEIGHTS_OF_ONE
         rows = [*x.middle.reshape(-1, x.shape[-1]).tolist(), *x.slope.reshape(-1, x.shape[-1]).tolist()]
         product = self._matrices[id(weight)][1] * flint.acb_mat(rows).transpose()
         columns = _filled(product.entries(), (weight.shape[0], 2, *x.shape[:-1]))

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from residua_symbolic.domains.balls import BITS, precision
 from residua_symbolic.enclosure import Enclosure
-from residua_symbolic.series.circles import Exclusion, Run, Work, exclusion, is_singular
+from residua_symbolic.series.circles import Exclusion, Run, Work, exclusion, is_singular, nothing_near
 from residua_symbolic.series.singularities import CandidateDomain, candidates, more_candidates
 
 CLOSE = (1e-9, 1e-6, 1e-3, 0.02)  # how close to a candidate circles are drawn, beside its distance: first that works
 AROUND = (1e-9, 1e-6, 1e-4, 1e-3, 4e-3, 0.02)  # radii of loops around it, likewise
 BESIDE, FARTHEST_BESIDE = 3, 1.05  # candidates near by that may bound it instead, and how far they may be
-MOST_WORK = 400_000.0  # conditions evaluated for one disc
+MOST_WORK = 3e6  # for one disc, in entries of arrays: three seconds or four
+HALVINGS, STEPS_BACK = 40, 3  # of a radius, until nothing is in the way, and of the factor 2 after that
 TRIED = 8  # candidates, nearest first
 SEARCHES = 2  # finer ones, where a disc turns out to hold a singularity that is no candidate
 BISECTIONS = 6
@@ -42,13 +43,13 @@ class Disc:
             return Enclosure(flint.arb(self.lower).union(flint.arb(self.upper)), BITS)
 
 
-def disc(run: Run, a: Any, shape: tuple[int, ...] = ()) -> Disc:
+def disc(run: Run, a: Any, shape: tuple[int, ...] = (), most_work: float = MOST_WORK) -> Disc:
     """Bounds of the radius of convergence at the real point a, a ball; `shape` as `candidates` takes it."""
     middle = float(flint.arb(a).mid())
     found = candidates(run, middle, shape)
     if not found:
         return Disc(0.0, np.inf, (), complex(np.nan), "no candidate was found")
-    work = Work(MOST_WORK)
+    work = Work(most_work)
     lower, what, searches = 0.0, "", 0
     place = 0
     while place < min(len(found), TRIED):
@@ -70,7 +71,17 @@ def disc(run: Run, a: Any, shape: tuple[int, ...] = ()) -> Disc:
         if abs(found[0] - middle) >= abs(z - middle):
             lower = inner
             break
+    lower = lower or _smaller(run, a, abs(found[0] - middle))
     return Disc(lower, np.inf, found, found[0], what)
+
+
+def _smaller(run: Run, a: Any, distance: float) -> float:
+    """The radius of some smaller disc without singularities, or 0."""
+    reach = next((r for r in distance * 2.0 ** -np.arange(HALVINGS) if nothing_near(run, a, float(r))), 0.0)
+    for step in 2.0 ** -np.arange(1, STEPS_BACK + 1):
+        if reach and nothing_near(run, a, float(reach * 2**step)):
+            reach *= 2**step
+    return float(reach)
 
 
 def _between(run: Run, a: Any, distance: float, work: Work) -> tuple[float, float]:

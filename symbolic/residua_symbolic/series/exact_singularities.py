@@ -84,7 +84,7 @@ def _in_x(node: Node) -> sp.Expr:
 def zeros(e: sp.Expr) -> list[Family]:
     """The zeros of an expression in x. Some of them may be no zeros after all, but none is missing."""
     if not e.has(x):
-        if abs(sp.N(e, DIGITS)) < SAME:
+        if _is_small(e):
             raise UnsolvedError
         return []
     if e.is_Mul:
@@ -101,6 +101,15 @@ def zeros(e: sp.Expr) -> list[Family]:
     if bottom.has(x) and not isinstance(top, sp.Add):
         return zeros(top)
     return _of_generator(sp.expand(top))
+
+
+def _is_small(constant: sp.Expr) -> bool:
+    """Raises UnsolvedError where SymPy has no number for it."""
+    written = constant.replace(lambda p: isinstance(p, Elementary), lambda p: p.definition(p.args[0]))
+    found = sp.N(abs(written), DIGITS)
+    if not found.is_Float and not found.is_Rational:
+        raise UnsolvedError
+    return bool(found < SAME)
 
 
 def _in_exponentials(e: sp.Expr) -> sp.Expr:
@@ -279,7 +288,7 @@ def removable(form: sp.Expr, point: Point) -> bool:
     top, bottom = sp.fraction(form)
     at = {x: point.exact}
     for _ in range(MOST_DERIVATIVES):
-        if abs(sp.N(bottom.subs(at), DIGITS)) > SAME:
+        if not _is_small(bottom.subs(at)):
             return True
         if sp.simplify(top.subs(at)) != 0:
             return False

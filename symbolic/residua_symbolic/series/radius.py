@@ -18,7 +18,8 @@ from residua_symbolic.expressions.graph import Graph, Node, below, rebuilt, vari
 from residua_symbolic.series.analytic import OfGraph, OfNetwork
 from residua_symbolic.series.circles import LONGEST_OF_LOOP, Run, exclusion, is_singular, kink, singular_functions
 from residua_symbolic.series.complex_balls import TooWideError
-from residua_symbolic.series.discs import CLOSE, Disc, disc, estimate, shown
+from residua_symbolic.series.discs import CLOSE, MOST_WORK, Disc, disc, estimate, shown
+from residua_symbolic.series.exact import coefficients
 from residua_symbolic.series.exact_singularities import (
     MOST_NODES,
     Point,
@@ -32,14 +33,18 @@ from residua_symbolic.series.exact_singularities import (
     x,
     zeros_of,
 )
+from residua_symbolic.series.singularities import candidates
 from residua_symbolic.weights import Weights, checked_rows, checked_weights
 
 ENTIRE = "entire: nothing in it has a singularity"
 FARTHEST = 1e12  # how far kinks of functions without singularities are looked for
+NEAREST = 12  # singularities that are kept
 LOOPS = (*((close, LONGEST_OF_LOOP) for close in CLOSE), (0.25, 2.0**-9))  # around points known exactly: radii, pieces
 FARTHER = 8.0
 WIDER = 1.5  # by how much a distance grows when all within it cancels
+HALF_OF_THE_WORK = MOST_WORK / 2  # for an expression as it is given, and again as one quotient
 MOST_REMOVED = 20
+ASIDE = 2.0**-8  # of the way to the next singularity, from a point where the function is 0/0
 PROBES = 20
 PIECES = {  # (slope, constant) of the line that it is for negative and for positive arguments
     "relu": ((0, 0), (1, 0)),
@@ -53,15 +58,28 @@ PIECES = {  # (slope, constant) of the line that it is for negative and for posi
 class Radius:
     """A radius of convergence.
 
-    `value`: exact (a SymPy expression, oo included) or an `Enclosure`, both proved where `certified`; otherwise an
-    estimate, an Enclosure of no width. `words`: what limits it, or why it is an estimate. `singularities`: the nearest
-    ones in floats, of a conjugate pair the one above the real axis.
+    `value`: where `certified`, exact (a SymPy expression, oo included) or an `Enclosure`, both proved; otherwise an
+    estimate, which proves nothing: a SymPy Float (or oo). `at_least`: what is proved in any case, 0 where nothing is.
+    `words`: what limits it, or why it is an estimate. `singularities`: a dozen of the nearest ones in floats, of a
+    conjugate pair the one above the real axis.
     """
 
     value: sp.Expr | Enclosure
     certified: bool
     words: str
     singularities: tuple[complex, ...]
+    at_least: float
+
+    @staticmethod
+    def proved(value: sp.Expr | Enclosure, words: str, singularities: Sequence[complex] = ()) -> "Radius":
+        """A certified one."""
+        return Radius(value, True, words, tuple(singularities)[:NEAREST], _lower(value))
+
+    @staticmethod
+    def estimated(value: float, at_least: float, words: str, singularities: Sequence[complex] = ()) -> "Radius":
+        """An estimate; `words` say why, the proved bound is put before them."""
+        said = f"an estimate, at least {at_least:.6g} proved: {words}" if at_least else f"an estimate: {words}"
+        return Radius(sp.Float(max(value, at_least)), False, said, tuple(singularities)[:NEAREST], at_least)
 
 
 def expression_radius(function: Given, variable: str, at: sp.Expr) -> Radius:
@@ -71,7 +89,10 @@ def expression_radius(function: Given, variable: str, at: sp.Expr) -> Radius:
     if others:
         raise ResiduaError(f"radius: expected a function of {variable} alone, got {others[0]!r:.40}, too")
     a = _ball(at)
-    _counted(OfGraph(node, variable), a)  # whether it exists there
+    try:
+        _counted(OfGraph(node, variable), a)  # whether it exists there
+    except PointError:
+        return _from_beside(function, variable, at, a)
     smooth, kinks = _smooth(node, variable, a)
     if kinks:  # SymPy knows that |x|² is x²
         node = from_sympy(Graph(), function.sympy)
@@ -85,6 +106,24 @@ def expression_radius(function: Given, variable: str, at: sp.Expr) -> Radius:
     return _exact_kink(_before_kinks(run, a, found), kinks, at)
 
 
+def _from_beside(function: Given, variable: str, at: sp.Expr, a: Any) -> Radius:
+    """Where the function is 0/0 at the point itself, as sin(x)/x is. Raises PointError where it is singular there."""
+    coefficients(function, variable, at, 0)  # says so
+    (node,) = from_program(Graph(), function.program)
+    smooth, kinks = _smooth(node, variable, a + ASIDE)
+    found = None if kinks else _simplified(smooth, variable, at, a)
+    if found is not None:
+        return found
+    run = OfGraph(smooth, variable)
+    middle = float(a.mid())
+    suspected = [z for z in candidates(run, middle) if abs(z - middle) > CLOSE[2] * (1 + abs(middle))]
+    guess = abs(suspected[0] - middle) if suspected else 1.0
+    decay = estimate(run, middle, guess)
+    unseen = ", and its kinks are not looked for" if kinks else ""
+    words = f"from the decay of the coefficients; the function is 0/0 at the expansion point{unseen}"
+    return Radius.estimated(decay if np.isfinite(decay) else guess, 0.0, words, suspected)
+
+
 def _ball(at: sp.Expr) -> Any:
     with precision():
         (a,) = evaluate([from_sympy(Graph(), sp.sympify(at))], {}, BallDomain())
@@ -94,6 +133,8 @@ def _ball(at: sp.Expr) -> Any:
 def _smooth(node: Node, variable: str, a: Any) -> tuple[Node, list[Node]]:
     """The analytic function that it is near a, and the arguments of what has a kink. Raises PointError on a kink."""
     order = below([node])
+    if not any(inner.function in PIECES for inner in order):
+        return node, []
     with precision():
         values = evaluate_nodes(order, {variable: a}, BallDomain())
     kinks: list[Node] = []
@@ -117,13 +158,14 @@ def _smooth(node: Node, variable: str, a: Any) -> tuple[Node, list[Node]]:
 
 
 def _analytic_or_entire(run: Run, a: Any) -> Radius:
-    return _analytic(run, a, ()) if _counted(run, a)[0] else Radius(sp.oo, True, ENTIRE, ())
+    return _analytic(run, a, (), HALF_OF_THE_WORK) if _counted(run, a)[0] else Radius.proved(sp.oo, ENTIRE)
 
 
 def _exact(node: Node, variable: str, at: sp.Expr, a: Any, form: sp.Expr | None = None) -> Radius | None:
     """The distance of the nearest singularity, where all possible ones are known exactly, and it is certainly one.
 
-    `form`: the function as N/D, which shows that a point is none after all. None where this decides nothing.
+    `form`: the function as N/D, which shows that a point is none after all, perhaps `at` itself: the function is then
+    continued from a point close to it. None where this decides nothing.
     """
     run, gone = OfGraph(node, variable), list[Point]()
     try:
@@ -131,18 +173,19 @@ def _exact(node: Node, variable: str, at: sp.Expr, a: Any, form: sp.Expr | None 
         distance = first_distance(families, at)
         finitely_many = all(family.period == 0 for family in families)
         while distance is not None and len(gone) <= MOST_REMOVED:
-            reach = float("inf") if finitely_many else WIDER * distance
+            reach = float("inf") if finitely_many else WIDER * (distance or 1.0)
             near = points_within(families, at, WIDER * reach)  # those beyond only so as to be left out of circles
             for place, point in enumerate(near):
                 if point in gone or abs(point.number - complex(sp.N(at))) > reach:
                     continue
                 if form is not None and _is_removable(form, point, at):
                     gone.append(point)
+                    a = a + _aside(point, near) if _same(point, at) else a
                 elif not gone and exclusion(run, a, (1 - CLOSE[2]) * abs(point.number - complex(sp.N(at)))).zero:
                     return None  # against what the solutions say: nothing is claimed
                 elif _is_singular(run, a, point, near, complex(sp.N(at))):
                     words = f"singular at {shown(point.number)}"
-                    return Radius(distance_of(point, at), True, words, _floats(near[place:]))
+                    return Radius.proved(distance_of(point, at), words, _floats(near[place:]))
                 else:
                     return None
             distance = None if finitely_many else reach
@@ -151,7 +194,18 @@ def _exact(node: Node, variable: str, at: sp.Expr, a: Any, form: sp.Expr | None 
     if distance is not None:
         return None
     words = ENTIRE if not gone else f"entire: what is singular at {shown(gone[0].number)} cancels"
-    return Radius(sp.oo, True, words, ())
+    return Radius.proved(sp.oo, words)
+
+
+def _same(point: Point, at: sp.Expr) -> bool:
+    middle = complex(sp.N(at))
+    return abs(point.number - middle) < CLOSE[0] * (1 + abs(middle))
+
+
+def _aside(point: Point, near: Sequence[Point]) -> Any:
+    """A step to where nothing is singular, short beside the way to any other point."""
+    gaps = [abs(p.number - point.number) for p in near]
+    return flint.arb(ASIDE * min((gap for gap in gaps if gap > CLOSE[0]), default=1.0))
 
 
 def _is_singular(run: Run, a: Any, point: Point, near: Sequence[Point], middle: complex) -> bool:
@@ -173,7 +227,7 @@ def _is_removable(form: sp.Expr, point: Point, at: sp.Expr) -> bool:
     size = abs(point.number - middle)
     if bottom or (top and abs(point.number.imag) > CLOSE[0] * size):
         return False
-    near = points_within(top, at, (1 + CLOSE[1]) * size)
+    near = points_within(top, at, (1 + CLOSE[1]) * size + CLOSE[0])
     real = [p.number.real for p in near if abs(p.number.imag) < CLOSE[1] * size]
     return not any(_between(z, middle.real, point.number.real) for z in real) and removable(form, point)
 
@@ -211,7 +265,7 @@ def _exact_kink(found: Radius, kinks: Sequence[Node], at: sp.Expr) -> Radius:
     except UnsolvedError:
         return found
     real = [p for p in near if abs(p.number.imag) < CLOSE[0] * upper]
-    return Radius(distance_of(real[0], at), True, found.words, found.singularities) if real else found
+    return Radius.proved(distance_of(real[0], at), found.words, found.singularities) if real else found
 
 
 def network_radius(net: Network, weights: Weights, at: Any, along: Any = None) -> Radius:
@@ -225,7 +279,7 @@ def network_radius(net: Network, weights: Weights, at: Any, along: Any = None) -
     run = OfNetwork(net, known, rows, _direction(along, rows, known))
     zero, shape = flint.arb(0), (1, 1)  # points, rows, features
     conditions, kinks = _counted(run, zero)
-    found = _analytic(run, zero, shape) if conditions else Radius(sp.oo, True, ENTIRE, ())
+    found = _analytic(run, zero, shape) if conditions else Radius.proved(sp.oo, ENTIRE)
     return _before_kinks(run, zero, found) if kinks else found
 
 
@@ -252,18 +306,18 @@ def _counted(run: Run, a: Any) -> tuple[int, int]:
         raise PointError(f"the function does not exist at the expansion point: {error}") from None
 
 
-def _analytic(run: Run, a: Any, shape: tuple[int, ...]) -> Radius:
-    found = disc(run, a, shape)
+def _analytic(run: Run, a: Any, shape: tuple[int, ...], most_work: float = MOST_WORK) -> Radius:
+    found = disc(run, a, shape, most_work)
     if found.upper < np.inf:
-        return Radius(found.enclosure, True, f"{found.what} at {shown(found.nearest)}", found.candidates)
+        return Radius.proved(found.enclosure, f"{found.what} at {shown(found.nearest)}", found.candidates)
     if not found.candidates:
         found = _probed(run, a, found)
-    guess = found.lower or abs(found.nearest - float(a.mid()))
+    guess = max(found.lower, abs(found.nearest - float(a.mid())))
     decay = estimate(run, float(a.mid()), guess, shape)
-    value = max(decay, found.lower) if np.isfinite(decay) else guess
-    at_least = f"at least {found.lower:.6g}, proved; " if found.lower else ""
-    words = f"an estimate from the decay of the coefficients: {at_least}not decided: {found.what}"
-    return Radius(Enclosure(flint.arb(value), BITS), False, words, found.candidates)
+    told = bool(np.isfinite(decay))
+    source = "from the decay of the coefficients" if told else "where a singularity is suspected"
+    value = decay if told else guess
+    return Radius.estimated(value, found.lower, f"{source}; not decided: {found.what}", found.candidates)
 
 
 def _probed(run: Run, a: Any, found: Disc) -> Disc:
@@ -282,19 +336,24 @@ def _before_kinks(run: Run, a: Any, found: Radius) -> Radius:
     bounded = found.value != sp.oo
     reach = _lower(found.value) if bounded else FARTHEST
     lower, upper = _kink(run, a, reach)
+    at_least = min(lower, found.at_least)
     if lower >= reach:
         words = f"{found.words}; no kink before that" if bounded else f"no kink within {FARTHEST:g}"
-        return Radius(found.value, found.certified and bounded, words, found.singularities)
+        return replace(found, certified=found.certified and bounded, words=words, at_least=at_least)
     if upper == np.inf:
-        words = f"at least {lower:.6g}, proved: there is a kink, of which it is not certain that it matters"
-        return Radius(Enclosure(flint.arb(lower), BITS), False, words, found.singularities)
+        words = "farther on the real axis a kink that may not matter, or something else, is not decided"
+        return Radius.estimated(lower, at_least, words, found.singularities)
+    if upper > found.at_least:
+        return Radius.estimated(
+            lower, at_least, f"a kink, or before it a singularity; {found.words}", found.singularities
+        )
     on = f"up to {_lower(found.value):.6g}" if bounded else "everywhere"
     words = (
         f"none across the kink at a distance of {lower:.6g}; the series converges {on}, to what the function is before"
     )
     with precision():
         value = Enclosure(flint.arb(lower).union(flint.arb(upper)), BITS)
-    return Radius(value, True, words, found.singularities)
+    return Radius.proved(value, words, found.singularities)
 
 
 def _kink(run: Run, a: Any, reach: float) -> tuple[float, float]:
@@ -310,4 +369,6 @@ def _kink(run: Run, a: Any, reach: float) -> tuple[float, float]:
 
 
 def _lower(value: sp.Expr | Enclosure) -> float:
-    return float(value.lower) if isinstance(value, Enclosure) else float(np.nextafter(float(value), 0))
+    if isinstance(value, Enclosure) or value == sp.oo:
+        return float(value.lower) if isinstance(value, Enclosure) else float("inf")
+    return float(np.nextafter(float(value), 0))

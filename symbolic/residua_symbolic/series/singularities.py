@@ -18,10 +18,11 @@ STEPS = 14  # of Newton's method
 STARTS_EACH = 8  # starting points for each condition, at least
 MANY_STARTS = 1200  # for all conditions together, where these are few
 MOST_STARTS = 3000
-ENOUGH_VALUES = 4_000_000  # complex numbers held for all conditions at all starting points together
+ENOUGH_VALUES = 250_000  # complex numbers held for all conditions at all starting points together
 HIGHEST_MULTIPLICITY, NEAR_MULTIPLICITY = 4, 0.01
 CONVERGED = 1e-9  # last step beside the distance from the expansion point
 SAME = 1e-7  # two candidates at this distance, beside theirs from the expansion point, are one
+SIZES = np.geomspace(1e-9, 1e9, 73)
 ROUNDS = 4
 FINE_RADII, FINE_ANGLES = 20, 150
 
@@ -285,10 +286,15 @@ class _Search:
         return self._domain.all_steps(len(z))
 
     def scale(self) -> float:
-        """A length to begin with: the shortest of Newton's steps from a, or 1 where all slopes are zero."""
-        sizes = np.abs(self._first[np.isfinite(self._first)])
-        sizes = sizes[sizes > 0]
-        return float(sizes.min()) if sizes.size else 1.0
+        """A length to begin with: of the shortest of ways out to points of all sizes and by Newton's steps from there.
+
+        Steps from a alone mislead where slopes are nearly zero at a.
+        """
+        z = _grid(self._a, SIZES, 4)
+        with np.errstate(all="ignore"):
+            ways = np.abs(self._steps(z)) + np.abs(z - self._a)[:, None]
+        ways = ways[np.isfinite(ways)]
+        return float(ways.min()) if ways.size else 1.0
 
     def newton(self, grid: Complexes) -> list[complex]:
         """From the points of the grid that promise most for each condition."""

@@ -32,11 +32,12 @@ from residua_symbolic.expressions.networks import network_graph
 from residua_symbolic.series import complex_balls, singularities
 from residua_symbolic.series.analytic import OfGraph, OfNetwork
 from residua_symbolic.series.circles import exclusion, is_singular
-from residua_symbolic.series.radius import Radius, expression_radius, network_radius
+from residua_symbolic.series.radius import NEAREST, Radius, expression_radius, network_radius
 
 ORDER, POLES, BITS = 120, 20, 1000  # of the Padé approximants: coefficients to ORDER, that many poles, many digits
 POLE = 1e-3  # how far Padé's nearest pole is known at this order, where poles of deep nets lie close together
 BRANCH = (ORDER - POLES) ** (2 / (ORDER - POLES)) - 1  # coefficients like R^(−k) k^(−β), β <= 2, to be told from R^(−k)
+SLOW = 10  # seconds for what takes four
 x = sp.Symbol("x")
 
 EXACT = [
@@ -90,6 +91,75 @@ def test_cancelled_singularities_do_not_count(text: str, at: int) -> None:
     assert found.value == sp.oo
 
 
+@pytest.mark.parametrize(
+    ("text", "at", "expected"),
+    [
+        ("sin(x)/x", 0, sp.oo),
+        ("tan(x)/tan(x)", 0, sp.oo),
+        ("sin(x-pi)/(x-pi)", sp.pi, sp.oo),
+        ("x/(exp(x)-1)", 0, 2 * sp.pi),
+        ("(1-cos(x))/x^2/(x-3)", 0, 3),
+        ("log(1+x)/x", 0, 1),
+        ("1/sin(x)-1/x", 0, sp.pi),
+        ("sin(tanh(x))/x", 0, sp.pi / 2),
+    ],
+)
+def test_quotients_that_are_0_over_0_at_the_point_itself(text: str, at: Any, expected: Any) -> None:
+    found = radius_of(text, at)
+    assert (found.value, found.certified) == (expected, True)
+
+
+def test_where_0_over_0_is_not_solved_the_coefficients_estimate() -> None:
+    found = radius_of("(x-1)/log(x)", 1)
+    assert (found.certified, found.at_least) == (False, 0)
+    assert float(sp.N(found.value)) == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize("text", ["1/x", "cos(x)/x", "sqrt(x)/x", "sin(x)/x^2"])
+def test_poles_and_branch_points_at_the_point_itself_are_refused(text: str) -> None:
+    with pytest.raises(PointError):
+        radius_of(text)
+
+
+def test_a_critical_point_does_not_hide_the_singularities() -> None:
+    found = radius_of("silu(sinh(0.3)-cos(x))", sp.pi)  # nearest where cos x = sinh 0.3 − iπ
+    expected = abs(np.arccos(np.sinh(0.3) - 1j * np.pi) - np.pi)
+    assert 0 < found.at_least <= expected
+    value = found.value.middle if isinstance(found.value, Enclosure) else found.value
+    assert float(value) == pytest.approx(expected, rel=0.05)
+
+
+def test_conditions_on_constants_do_not_count() -> None:
+    net = Network((Linear(1, 3), Activation("tanh"), LayerNorm(3), Linear(3, 1)))
+    found = network_radius(net, random_weights(net), [0.3], {"3.weight": np.ones((1, 3))})
+    assert (found.value, found.certified) == (sp.oo, True)
+    moved = network_radius(net, random_weights(net), [0.3], {"0.bias": np.ones(3), "3.weight": np.ones((1, 3))})
+    assert moved.value != sp.oo
+    assert radius_of("silu(x)^2").value != sp.oo
+
+
+def test_a_kink_beyond_what_is_proved_is_not_certified() -> None:
+    found = radius_of("abs(x+5)+cosh(sqrt(1+x))")  # entire but for the kink at −5, and proved so only up to −1
+    assert not found.certified
+    assert found.at_least == pytest.approx(1, abs=1e-8)
+    assert float(sp.N(found.value)) <= 5
+
+
+def test_few_singularities_are_kept() -> None:
+    net = mlp("tanh", 1, 8, 8, 8, 1)
+    assert len(network_radius(net, random_weights(net), [0.1]).singularities) == NEAREST
+
+
+def test_deep_networks_get_a_proved_bound_and_an_estimate_in_bounded_work() -> None:
+    """No more is computed than a fixed number of entries, whatever the depth; 5 s are those of a slow machine."""
+    block = Residual((LayerNorm(8), Linear(8, 8), Activation("tanh"), Linear(8, 8)), scale=0.5)
+    net = Network((Linear(1, 8), *10 * (block,), Linear(8, 1)))
+    start = time.process_time()
+    found = network_radius(net, random_weights(net), [0.1])
+    assert time.process_time() - start < SLOW
+    assert 0 < found.at_least < float(sp.N(found.value))
+
+
 def test_a_pole_behind_a_cancelled_one_counts() -> None:
     found = radius_of("(exp(x)-1)/x/(x-3)", 1)
     assert (found.value, found.certified) == (2, True)
@@ -98,8 +168,10 @@ def test_a_pole_behind_a_cancelled_one_counts() -> None:
 def test_what_is_not_decided_is_no_more_than_an_estimate_with_a_proved_bound_below() -> None:
     found = radius_of("sqrt(x^2)", 1)  # x, which no proof here sees
     assert not found.certified
-    assert isinstance(found.value, Enclosure)
-    assert "at least 1, proved" in found.words
+    assert isinstance(found.value, sp.Float)  # an estimate must not look like a bound
+    assert found.at_least == pytest.approx(1, abs=1e-8)
+    assert "at least 1 proved" in found.words
+    assert float(sp.N(found.value)) >= found.at_least
 
 
 @pytest.mark.parametrize(
@@ -280,8 +352,9 @@ def test_units_without_effect_leave_an_estimate() -> None:
     }
     found = network_radius(net, weights, [0.0])
     assert not found.certified
-    assert "at least 0.785398, proved" in found.words  # π/4, where the unit without effect has its pole
-    assert float(found.value.middle) == pytest.approx(np.pi / 2, rel=0.01)  # from the decay of the coefficients
+    assert "at least 0.785398 proved" in found.words  # π/4, where the unit without effect has its pole
+    assert found.at_least == pytest.approx(np.pi / 4, rel=1e-8)
+    assert float(sp.N(found.value)) == pytest.approx(np.pi / 2, rel=0.01)  # from the decay of the coefficients
 
 
 def test_a_direction_scales_the_radius() -> None:
