@@ -10,7 +10,7 @@ from residua_bridge.verdict import Floats
 from residua_symbolic.series.expression import ConvergenceWarning, ExpressionSeries
 
 POINTS = 241
-FARTHEST = 1.0  # heights of the picture beyond it in which f is still drawn
+FARTHEST = 1.5  # heights of the picture beyond it in which f is still drawn
 CELLS = 24  # on each side of the point: the band is constant on a cell
 
 

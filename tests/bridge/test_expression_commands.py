@@ -1,6 +1,7 @@
 """The commands that take an expression: every format, the files, and bad input in one line with status 2."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,34 @@ def test_beyond_the_radius_there_is_a_warning_and_an_answer(capsys: pytest.Captu
     assert "certified: within" in said.out
 
 
+def test_a_box_and_a_single_moving_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["taylor", "x*sin(y)", "--at", "x=1/2,y=1", "--order", "3"]
+    assert _status([*call, "--on", "x=-1,y=0", "x=1,y=2", "--format", "json"]) == DONE
+    found = json.loads(capsys.readouterr().out)
+    assert found["interval"] == {"x": ["-1", "1"], "y": ["0", "2"]}
+    assert found["remainder"]["lower"] <= -found["largest_error_seen"] < 0
+    assert _status([*call, "--variable", "y", "--on", "0", "2", "--format", "json"]) == DONE
+    found = json.loads(capsys.readouterr().out)
+    assert found["coefficients"] == ["sin(1)/2", "cos(1)/2", "-sin(1)/4", "-cos(1)/12"]
+    assert found["mean_square_error"]["value"] > 0
+
+
+def test_a_picture_of_a_function_with_poles_shows_the_polynomial_everywhere() -> None:
+    from residua_bridge.taylor_plot import series_with_band
+    from residua_symbolic import taylor
+
+    f, band = series_with_band(taylor("tan(x)", 3), -2, 2).curves
+    assert all(map(math.isfinite, band.y))
+    assert any(map(math.isnan, band.spread))
+    assert band.spread[len(band.spread) // 2] == 0.0
+    assert max(abs(y) for y in f.y if math.isfinite(y)) < 30
+    held = [
+        (y, t, b) for y, t, b in zip(f.y, band.y, band.spread, strict=True) if math.isfinite(y) and not math.isnan(b)
+    ]
+    assert len(held) > 100
+    assert all(abs(y - t) <= b + 1e-15 * abs(y) for y, t, b in held)
+
+
 def test_json_of_what_is_not_finite_or_very_long() -> None:
     data = json.loads(as_json({"a": float("inf"), "b": [float("nan"), 2**60], "c": 10**5000}))
     assert data == {"a": "inf", "b": ["nan", 2**60], "c": "1" + 5000 * "0"}
@@ -91,6 +120,11 @@ BAD = {
     "point outside the domain": (["taylor", "log(x)", "--at", "-1"], "log"),
     "a kink": (["taylor", "relu(x)"], "relu"),
     "plot without interval": (["taylor", "sin(x)", "--plot", "p.svg"], "--on L U"),
+    "box without a variable": (["taylor", "x*y", "--at", "x=0,y=0", "--on", "x=-1", "x=1"], "got values for x"),
+    "interval for a box": (["taylor", "x*y", "--at", "x=0,y=0", "--on", "-1", "1"], "by name"),
+    "half a box": (["taylor", "x*y", "--at", "x=0,y=0", "--on", "x=-1,y", "x=1,y=2"], "--on"),
+    "several variables, no point": (["taylor", "x*y"], "such as x=0, y=0"),
+    "no such variable": (["taylor", "x*y", "--at", "x=0,y=0", "--variable", "z"], "one of x, y"),
     "hostile interval": (["taylor", "sin(x)", "--on", "__import__('os')", "1"], "lower"),
     "no expression": (["trace", "", "--at", "x=1"], "expected an expression"),
     "a point from noise": (["trace", "x", "--at", "x=sign(sin(1)^2+cos(1)^2-1)"], "cannot be told from 0"),

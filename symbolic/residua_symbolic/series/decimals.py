@@ -21,7 +21,8 @@ PRECISIONS = (128, 512, 2048, 8192)  # bits, tried one after the other
 ENOUGH_BITS = 64
 LONGEST = 60  # letters of an exact value beside its decimals
 KEPT = 24  # letters of what is longer
-LINE = 60  # letters of a formula in a line of a page
+CLOSED = 150  # letters of an exact value in a line of its own
+LINE = 56  # letters of a formula in a line of a page
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def said(value: Any, digits: int = 9) -> str:
     """An exact value, if it is short, with its decimals; or the bounds."""
     if isinstance(value, Enclosure):
         return within(value, digits)
-    if is_long(value):
+    if len(_written(value)) > CLOSED:
         return f"{decimal(value, digits)}, in closed form"
     return str(value) if value is sp.oo or value.is_Integer else f"{decimal(value, digits)} = {value}"
 
