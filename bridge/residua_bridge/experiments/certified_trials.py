@@ -14,6 +14,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
 from fractions import Fraction
@@ -59,6 +61,7 @@ NEAR = 0.1  # of the distance to the nearest singularity: where the sharpness is
 INSIDE = 0.9  # of that distance
 FULL_COUNT = 100_000
 CHUNK = 500
+SHARE = 10  # trials that a process takes at a time
 LARGEST = 300.0  # values inside a random expression
 LARGEST_AT_ENDS = 1e4
 EVERY_TEXT = 50  # every so many trials the text goes through the reader's own process, too
@@ -66,6 +69,8 @@ EVERY_TEXT = 50  # every so many trials the text goes through the reader's own p
 UNARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "erf", "sigmoid", "softplus")
 OTHERS = ("gelu", "silu", "neg", "abs", "relu", "sign", "step")
 BINARY = ("add", "sub", "mul", "mul", "div", "pow")
+BEHIND = tuple(Fraction(k, 2) for k in (0, 0, 1, 2))
+BEYOND = tuple(Fraction(k, 4) for k in (4, 4, 4, 5))
 WAYS, WAY_SHARES = ("inputs", "parameters", "box"), (0.65, 0.3, 0.05)
 SMOOTH = ("identity", "tanh", "sigmoid", "gelu", "silu", "softplus", "sin", "square", "cube")
 
@@ -216,7 +221,7 @@ def _expression_case(rng: np.random.Generator, seed: int) -> Case | None:
     if distance is None:
         return None
     if len(at) > 1:
-        enclose = partial(_enclosed_box, function, at, order, along)
+        enclose = partial(_enclosed_box, function, at, order, along, _stretches(rng, len(at)))
         return Case("box", text, order, min(distance, 1.0), enclose, judged, True, tame)
     return Case(
         "expression",
@@ -264,11 +269,26 @@ def _enclosed(function: Given, at: dict[str, Fraction], order: int, left: Fracti
     return [expression_remainder(function, name, _exact(point), order, _exact(point + left), _exact(point + right))]
 
 
+def _stretches(rng: np.random.Generator, count: int) -> list[tuple[Fraction, Fraction]]:
+    """How far, side by side, a box reaches: behind the point and beyond the end of the ray, in parts of the ray."""
+    chosen = rng.integers(0, (len(BEHIND), len(BEYOND)), size=(count, 2))
+    return [(BEHIND[k], BEYOND[j]) for k, j in chosen.tolist()]
+
+
 def _enclosed_box(
-    function: Given, at: dict[str, Fraction], order: int, along: dict[str, Fraction], _: Fraction, right: Fraction
+    function: Given,
+    at: dict[str, Fraction],
+    order: int,
+    along: dict[str, Fraction],
+    stretches: Sequence[tuple[Fraction, Fraction]],
+    _: Fraction,
+    right: Fraction,
 ) -> list[Any]:
-    """On the box that has the point and the end of the ray as corners."""
-    ends = {name: (at[name], at[name] + right * along[name]) for name in at}
+    """On a box that contains the point and the end of the ray, often as corners."""
+    ends = {
+        name: (at[name] - behind * right * along[name], at[name] + beyond * right * along[name])
+        for name, (behind, beyond) in zip(at, stretches, strict=True)
+    }
     lower, upper = ({name: _exact(choose(pair)) for name, pair in ends.items()} for choose in (min, max))
     return [expression_box_remainder(function, {name: _exact(v) for name, v in at.items()}, order, lower, upper)]
 
@@ -360,6 +380,7 @@ def _network_case(rng: np.random.Generator) -> Case:
     }
     if moved:
         v = np.zeros_like(v)
+    stretches = _stretches(rng, net.inputs)
 
     def judged(t: Any, length: int) -> list[Any]:
         def one(value: float, slope: float) -> list[Any]:
@@ -373,7 +394,8 @@ def _network_case(rng: np.random.Generator) -> Case:
     def enclose(left: Fraction, right: Fraction) -> list[Any]:
         low, high = float(left), float(right)
         if way == "box":
-            ends = x[0], x[0] + high * v[0]
+            behind, beyond = (np.array(stretch, dtype=np.float64) for stretch in zip(*stretches, strict=True))
+            ends = x[0] - behind * high * v[0], x[0] + beyond * high * v[0]
             return list(
                 network_box_remainder(net, weights, x[0], order, _below(np.minimum(*ends)), _above(np.maximum(*ends)))
             )
@@ -509,9 +531,9 @@ def _bare(file: Path) -> str:
     return ast.dump(tree)
 
 
-def full_run(log: Path, count: int, out: Path = FULL_RUN) -> Tally:
+def full_run(log: Path, count: int, out: Path = FULL_RUN, processes: int = 1) -> Tally:
     """Trials 0 to `count` − 1, chunk by chunk into `log`, from which it goes on if it was stopped; then the figures
-    into `out`, with date and versions."""
+    into `out`, with date and versions. Each chunk is shared by the processes."""
     done: list[Trial] = []
     code = sources()
     if log.exists():
@@ -520,15 +542,16 @@ def full_run(log: Path, count: int, out: Path = FULL_RUN) -> Tally:
             if record["sources"] == code:
                 done += [Trial(**t) for t in record["trials"]]
     start = time.perf_counter()
-    while len(done) < count:
-        chunk = [trial(seed) for seed in range(len(done), min(count, len(done) + CHUNK))]
-        done += chunk
-        with log.open("a") as file:
-            file.write(json.dumps({"sources": code, "trials": [asdict(t) for t in chunk]}) + "\n")
-        print(
-            f"{len(done)} of {count}, {tally(done).violations} violations, {time.perf_counter() - start:.0f} s",
-            flush=True,
-        )
+    with ExitStack() as stack:
+        pool = stack.enter_context(ProcessPoolExecutor(processes)) if processes > 1 else None
+        while len(done) < count:
+            seeds = range(len(done), min(count, len(done) + CHUNK))
+            chunk = list(pool.map(trial, seeds, chunksize=SHARE) if pool else map(trial, seeds))
+            done += chunk
+            with log.open("a") as file:
+                file.write(json.dumps({"sources": code, "trials": [asdict(t) for t in chunk]}) + "\n")
+            violations = [t.seed for t in done if t.violated]
+            print(f"{len(done)} of {count}, violations {violations}, {time.perf_counter() - start:.0f} s", flush=True)
     found = tally(done)
     versions = {name: version(name) for name in ("python-flint", "mpmath", "sympy", "numpy")}
     record = {"date": date.today().isoformat(), "sources": code, "python": platform.python_version(), **versions}
@@ -559,7 +582,8 @@ class CertifiedTrials:
             same = "the code of this report" if full["sources"] == sources() else "an earlier state of the code"
             notes.append(
                 f"The full run of {full['date']} was made with {same} (python-flint {full['python-flint']}, mpmath "
-                f"{full['mpmath']}); it is repeated by python -m residua_bridge.experiments.certified_trials LOG."
+                f"{full['mpmath']}); it is repeated by python -m residua_bridge.experiments.certified_trials "
+                "LOG PROCESSES."
             )
         rows = tuple((what, *(_shown(t[key]) for t in tallies)) for key, what in ROWS.items())
         table = Table("Reliability", ("", *columns), rows, CAPTION)
@@ -589,4 +613,4 @@ def _shown(value: float) -> float | str:
 
 
 if __name__ == "__main__":
-    full_run(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else FULL_COUNT)
+    full_run(Path(sys.argv[1]), FULL_COUNT, processes=int(sys.argv[2]) if len(sys.argv) > 2 else 1)

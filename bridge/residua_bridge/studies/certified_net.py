@@ -217,7 +217,7 @@ STUDY = Study(
                 "The whole machinery on trial: random expressions and networks, random points, orders and intervals. The referee evaluates the source itself with mpmath, at 50 digits beyond the "
                 "size of the remainder, and shares nothing with the graphs and models in between.",
             ),
-            By(40, 1000),
+            By(800, 100_000),
         ),
     ),
     conclusion=conclusion,

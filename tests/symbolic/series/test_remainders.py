@@ -24,7 +24,7 @@ from residua_symbolic.domains.balls import precision
 from residua_symbolic.expressions.evaluation import PointError
 from residua_symbolic.expressions.given import Given, given
 from residua_symbolic.reading.grammar import parse
-from residua_symbolic.series import remainders
+from residua_symbolic.series import models, remainders
 from residua_symbolic.series.remainders import (
     expression_box_remainder,
     expression_remainder,
@@ -201,6 +201,89 @@ def test_a_box_of_one_variable_is_an_interval() -> None:
     line = expression_remainder(f, "x", sp.Integer(0), 3, sp.Integer(-1), sp.Integer(1))
     assert box.overlaps(line)
     assert float(abs(box).upper()) <= 1.3 * float(abs(line).upper())
+
+
+PLANE = [  # text, point, order, lower, upper
+    ("exp(x+y)", (0, 0), 0, (0, 0), (1, 1)),
+    ("exp(x)*exp(y)", (0, 0), 2, (0, -1), (HALF, 0)),
+    ("1/(1+x^2+y^2)", (0, 0), 4, (-THIRD, -THIRD), (THIRD, THIRD)),
+    ("x^y", (1, 1), 3, (HALF, HALF), (Fraction(3, 2), 1)),
+    ("relu(x+y-1)", (0, 0), 1, (-2, -2), (2, 2)),
+    ("tanh(x+2*y)", (0, 0), 3, (-2, -2), (2, 2)),
+]
+
+
+def corners(text: str, at: Any, order: int, lower: Any, upper: Any) -> Any:
+    f, names = function(text), ("x", "y")
+    ends = [{name: exact(value) for name, value in zip(names, end, strict=True)} for end in (at, lower, upper)]
+    return expression_box_remainder(f, ends[0], order, ends[1], ends[2])
+
+
+@pytest.mark.parametrize(("text", "at", "order", "lower", "upper"), PLANE)
+def test_boxes_are_as_sharp_as_intervals(text: str, at: Any, order: int, lower: Any, upper: Any) -> None:
+    ball = corners(text, at, order, lower, upper)
+    x, y, s = sp.symbols("x y s", real=True)
+    f = sp.sympify(text.replace("^", "**"), locals={"x": x, "y": y, "relu": lambda z: sp.Max(z, 0)})
+    along = f.subs({x: at[0] + s * x, y: at[1] + s * y}, simultaneous=True)
+    parts = (
+        [sp.Integer(0)] if "relu" in text else [along.diff(s, k).subs(s, 0) / sp.factorial(k) for k in range(order + 1)]
+    )
+    error = sp.lambdify((x, y), along.subs(s, 1) - sum(parts))
+    grid = [np.linspace(float(a - c), float(b - c), 21) for a, b, c in zip(lower, upper, at, strict=True)]
+    found = [float(error(a, b)) for a in grid[0] for b in grid[1]]
+    assert float(ball.lower()) <= min(found) + 1e-14
+    assert max(found) - 1e-14 <= float(ball.upper())
+    assert float(abs(ball).upper()) <= 1.1 * max(map(abs, found))
+    assert ball.contains(0)  # the point lies in the box
+
+
+def test_a_remainder_that_never_vanishes_on_the_boundary_is_0_at_the_point() -> None:
+    balls = remainders._Cones(
+        lambda at, slope, to, over: [_exponential(at, slope, to, over)], 1, [(flint.arb(0), flint.arb(1))]
+    )
+    found = balls.rests(3, [flint.arb(1)], 8)
+    assert found is not None
+    assert found[0].contains(0)
+
+
+def _exponential(at: Any, slope: Any, to: int, over: Any) -> Any:
+    return models.elementary("exp", models.line(at[0], slope[0], to, over))
+
+
+def test_many_inputs_have_a_bound() -> None:
+    net = Network((Linear(6, 3), Activation("tanh"), Linear(3, 1)))
+    weights, at = weights_of(net), np.linspace(-0.5, 0.5, 6)
+    (ball,) = network_box_remainder(net, weights, at, 2, at - 0.05, at + 0.05)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        end = rng.uniform(at - 0.05, at + 0.05)
+        (value,) = along_the_line(net, weights, at, end - at, 2, [1.0])[0]
+        assert float(ball.lower()) - 1e-9 <= value <= float(ball.upper()) + 1e-9
+    assert float(abs(ball).upper()) < 0.1
+
+
+def test_rounding_that_is_nothing_beside_f_takes_no_more_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = Network((Linear(2, 6), LayerNorm(6), Activation("gelu"), Linear(6, 1)))
+    weights, at = weights_of(net), np.array([0.3, -0.2])
+    tried: list[int] = []
+    right = remainders._Remainder.search
+
+    def counted(self: Any, most: int) -> Any:
+        tried.append(flint.ctx.prec)
+        return right(self, most)
+
+    monkeypatch.setattr(remainders._Remainder, "search", counted)
+    (zero,) = network_remainder(net, weights, at, {"0.weight": np.ones((6, 2))}, 3, -0.5, 0.5)  # what LayerNorm removes
+    assert zero.contains(0)
+    assert 0 < float(abs(zero).upper()) < 1e-60
+    assert tried == [128, 256]
+
+
+def test_a_function_that_turns_often_is_bounded_by_its_range() -> None:
+    ball = expression_remainder(function("sin(10^10*x)"), "x", sp.Integer(0), 3, sp.Integer(-1), sp.Integer(1))
+    true = Fraction(10**30, 6) - 10**10
+    assert true - 1 <= float(ball.upper()) * (1 + 1e-12)
+    assert float(ball.upper()) <= 1.01 * float(true)
 
 
 NETWORKS: dict[str, tuple[Layer, ...]] = {
