@@ -196,6 +196,15 @@ def test_targets_know_their_terms() -> None:
         assert np.count_nonzero(target.ideal()) == len(target.powers)
 
 
+def test_networks_that_were_stopped_early_are_not_taken_for_one_function() -> None:
+    blocks = PolynomialBlocks("b", "t", (), "square", 2, 2, By(3, 3), By(2, 2))
+    section = blocks.run(Settings("quick")).section
+    assert section.verdicts == ()
+    assert section.tables[0].caption.startswith("0 of 3 seeds")
+    assert section.tables[1].rows[0][0] == 0
+    assert [panel.title for panel in section.matrices[0].panels] == ["no seed reached the floor"]
+
+
 # the study
 
 
@@ -219,6 +228,15 @@ def outcome() -> Outcome:
     experiments = tuple(smaller.get(type(e), lambda e: e)(e) for e in study.experiments)
     small = replace(study, experiments=experiments, conclusion=lambda sections: ())
     return carry_out(small, Settings("quick"))
+
+
+def test_coefficients_in_reach_are_counted_for_every_fit(outcome: Outcome) -> None:
+    section = next(s for s in outcome.findings.sections if s.title == TRAINED)
+    assert [(row[1], row[3], row[4]) for row in section.tables[0].rows] == [
+        (1, 2, "3 of 3"),
+        (2, 2, "5 of 5"),
+        (3, 1, "5 of 9"),
+    ]
 
 
 def test_verdicts_are_as_expected(outcome: Outcome) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from residua_network import Activation, LayerNorm, Linear, Network, ResiduaError, Residual
+from residua_symbolic.series import degrees
 from residua_symbolic.series.degrees import (
     coefficient_jacobian,
     coefficient_rank,
@@ -17,6 +18,7 @@ from residua_symbolic.series.degrees import (
     whole_weights,
 )
 
+PRIME = 2**31 - 1
 NETS = [
     power_network(name, depth, width, residual)
     for name in ("square", "cube")
@@ -99,6 +101,26 @@ def test_ranks_by_hand() -> None:
     assert [coefficient_rank(power_network("cube", depth, 1)) for depth in (1, 2, 3)] == [4, 6, 8]
     assert [coefficient_rank(power_network("square", depth, 2)) for depth in (1, 2, 3)] == [3, 5, 9]
     assert [coefficient_rank(scalar_network("square", depth, 3)) for depth in (1, 2, 3)] == [3, 4, 5]
+
+
+def test_ranks_of_cubes_beside_counts_modulo_a_prime() -> None:
+    """At other points, by another elimination: whole numbers from −99 to 99, modulo 2^31 − 1."""
+    for depth, width, rank in ((1, 2, 4), (2, 2, 10), (3, 2, 19)):
+        net = power_network("cube", depth, width)
+        rng = np.random.default_rng(9)
+        weights = {name: rng.integers(-99, 100, shape).astype(float) for name, (shape, _) in net.parameters.items()}
+        slopes = coefficient_jacobian(net, weights)
+        whole = [int(q.p) % PRIME for row in slopes.tolist() for q in row]
+        assert flint.nmod_mat(slopes.nrows(), slopes.ncols(), whole, PRIME).rank() == rank
+        assert coefficient_rank(net) == rank
+
+
+def test_an_unlucky_point_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the first and the last draw are zero, where nothing but the last bias counts."""
+    net, drawn = power_network("square", 2, 1), whole_weights
+    nothing = {name: np.zeros(shape) for name, (shape, _) in net.parameters.items()}
+    monkeypatch.setattr(degrees, "whole_weights", lambda net, seed: drawn(net, 1) if seed == 1 else nothing)
+    assert coefficient_rank(net) == 4
 
 
 def test_a_rank_never_exceeds_what_there_is() -> None:
