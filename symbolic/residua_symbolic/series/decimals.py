@@ -3,7 +3,7 @@
 import math
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
@@ -76,27 +76,34 @@ def said(value: Any, digits: int = 9) -> str:
     """An exact value, if it is short, with its decimals; or the bounds."""
     if isinstance(value, Enclosure):
         return within(value, digits)
-    if len(_written(value)) > CLOSED:
+    if len(written(value)) > CLOSED:
         return f"{decimal(value, digits)}, in closed form"
     return str(value) if value is sp.oo or value.is_Integer else f"{decimal(value, digits)} = {value}"
 
 
 def shortened(value: Any) -> str:
     """A value as text, its middle left out where it is long."""
-    written = _written(value)
-    if len(written) <= LONGEST:
-        return written
-    return f"{written[:KEPT]} ... {written[-KEPT // 2 :]} ({len(written)} letters)"
+    words = written(value)
+    if len(words) <= LONGEST:
+        return words
+    return f"{words[:KEPT]} ... {words[-KEPT // 2 :]} ({len(words)} letters)"
 
 
 def is_long(value: Any) -> bool:
     """Whether it does not fit beside other things in a line."""
     if value.is_Rational and max(abs(value.p), value.q).bit_length() > 4 * LONGEST:
         return True
-    return len(_written(value)) > LONGEST
+    return len(written(value)) > LONGEST
 
 
-def _written(value: Any) -> str:
+def joined(terms: Iterable[str]) -> str:
+    """Terms as a sum."""
+    first, *others = [*terms] or [""]
+    return first + "".join(f" - {t[1:]}" if t.startswith("-") else f" + {t}" for t in others)
+
+
+def written(value: Any) -> str:
+    """A value as text, however long it is."""
     if not value.is_Rational:
         with whole_numbers():
             return str(value)

@@ -3,7 +3,7 @@
 import itertools
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,12 +31,14 @@ from residua_symbolic.series.decimals import (
     ball,
     decimal,
     is_long,
+    joined,
     lines_of,
     said,
     shortened,
     whole_numbers,
     width,
     within,
+    written,
 )
 from residua_symbolic.series.models import ModelDomain, line
 from residua_symbolic.series.radius import Radius, expression_radius
@@ -83,7 +85,7 @@ class ExpressionSeries:
         return self.function.sympy
 
     @property
-    def coefficients(self) -> tuple[sp.Expr, ...] | Mapping[tuple[int, ...], sp.Expr]:
+    def coefficients(self) -> Any:
         """Exact coefficients: a tuple c_0, ..., c_order for one variable, by exponents for several."""
         if len(self.variables) > 1:
             return self.terms
@@ -245,8 +247,9 @@ class ExpressionSeries:
         with whole_numbers():
             items = "\n".join(rf"\item {escaped(line)}" for line in self._lines(lower, upper)[1:])
             facts = f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n\n" if items else ""
-            rows = self.table.rows
-            pages = [Grid(self.table.columns, rows[k : k + PAGE]) for k in range(0, max(1, len(rows)), PAGE)]
+            table = self.table
+            starts = range(0, max(1, len(table.rows)), PAGE)
+            pages = [Grid(table.columns, table.rows[k : k + PAGE]) for k in starts]
             tables = "\n".join(
                 page.fitted("Coefficients" if k == 0 else "Coefficients, continued") for k, page in enumerate(pages)
             )
@@ -281,9 +284,9 @@ class ExpressionSeries:
                 "variables": list(self.variables),
                 "at": {name: str(value) for name, value in self.at.items()},
                 "order": self.order,
-                "coefficients": self._plain(str),
+                "coefficients": self._plain(written),
                 "values": self._plain(float),
-                "polynomial": str(self.polynomial),
+                "polynomial": joined(self._terms_in_words(written)) or "0",
             }
             if len(self.variables) == 1:
                 found |= self._radius_dict()
@@ -296,7 +299,7 @@ class ExpressionSeries:
             known = self.convergence
         except ResiduaError as error:
             return {"radius": None, "radius_certified": False, "radius_words": str(error)}
-        value = _plain(known.value) if known.certified else {"estimate": float(known.value)}
+        value = _plain(known.value) if known.certified else {"estimate": _estimate(known)}
         return {"radius": value, "radius_certified": known.certified, "radius_words": known.words}
 
     def _interval_dict(self, lower: object, upper: object) -> dict[str, Any]:
@@ -333,25 +336,30 @@ class ExpressionSeries:
 
     def _written(self) -> str:
         """The polynomial in rising order as text, as far as it goes into some lines."""
+        shown, length = list[str](), 0
+        for word in self._terms_in_words(shortened):
+            length += len(word) + len(" + ")
+            if shown and length > LETTERS:
+                break
+            shown.append(word)
+        return joined(shown + ["..."] * (len(shown) < len(self.terms))) or "0"
+
+    def _terms_in_words(self, say: Callable[[sp.Expr], str]) -> Iterator[str]:
+        """Every term, in rising order."""
         moved = [_difference(name, self.at[name]) for name in self.variables]
-        written = ""
         for exponents in sorted(self.terms, key=_by_degree):
             powers = (f"{m}**{k}" if k > 1 else m for m, k in zip(moved, exponents, strict=True) if k)
             product = sp.Symbol("*".join(powers)) if any(exponents) else sp.Integer(1)
             coefficient = self.terms[exponents]
-            term = f"({shortened(coefficient)})*{product}" if is_long(coefficient) else str(coefficient * product)
-            joined = term if not written else f" - {term[1:]}" if term.startswith("-") else f" + {term}"
-            if written and len(written) + len(joined) > LETTERS:
-                return written + " + ..."
-            written += joined
-        return written or "0"
+            factor = f"*{product}" if any(exponents) else ""
+            yield f"({say(coefficient)}){factor}" if is_long(coefficient) else str(coefficient * product)
 
     def _radius_line(self) -> str:
         try:
             known = self.convergence
         except ResiduaError as error:
             return f"not known ({error})"
-        value = said(known.value) if known.certified else f"about {float(known.value):.4g}"
+        value = said(known.value) if known.certified else f"about {_estimate(known):.4g}"
         return f"{value} ({known.words})"
 
     def _interval_lines(self, lower: object, upper: object) -> list[str]:
@@ -467,7 +475,8 @@ class ExpressionSeries:
             return self._rough_radius(name), False
         except (ResiduaError, ArithmeticError):
             return math.inf, False
-        return float(known.value.upper if isinstance(known.value, Enclosure) else known.value), known.certified
+        sure = known.certified and isinstance(known.value, Enclosure)
+        return float(known.value.upper) if sure else _estimate(known), known.certified
 
     def _rough_radius(self, name: str) -> float:
         """By the root test of orders up to 40, extrapolated to infinity."""
@@ -478,6 +487,10 @@ class ExpressionSeries:
         halves = [range(ROOT_ORDER // 4, ROOT_ORDER // 2), range(ROOT_ORDER // 2, ROOT_ORDER + 1)]
         first, last = (max(sizes[k] ** (1 / k) for k in half) for half in halves)
         return first / last**2 if last > 0 else math.inf
+
+
+def _estimate(known: Radius) -> float:
+    return float(known.value.middle if isinstance(known.value, Enclosure) else known.value)
 
 
 def _degree(expression: sp.Expr) -> int | None:

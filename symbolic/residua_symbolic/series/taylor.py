@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 import sympy as sp
 
-from residua_network import Network, ResiduaError
+from residua_network import Network, Program, ResiduaError
 from residua_network.checks import whole
 from residua_symbolic.domains import balls
 from residua_symbolic.expressions.given import Given, exactly, given
@@ -17,6 +17,36 @@ from residua_symbolic.weights import Weights
 
 HIGHEST_ORDER = 2000
 MOST_TERMS = 100_000  # of a polynomial in several variables
+
+
+@overload
+def taylor(
+    function: Network,
+    order: int,
+    at: Any = 0,
+    *,
+    variable: None = None,
+    weights: Weights | None = None,
+    along: Any = None,
+    certified: bool = False,
+    exact: bool = False,
+    bits: int = balls.BITS,
+) -> NetworkSeries: ...
+
+
+@overload
+def taylor(
+    function: str | sp.Expr | Program,
+    order: int,
+    at: Any = 0,
+    *,
+    variable: str | None = None,
+    weights: None = None,
+    along: None = None,
+    certified: bool = False,
+    exact: bool = False,
+    bits: int = balls.BITS,
+) -> ExpressionSeries: ...
 
 
 def taylor(
@@ -64,7 +94,7 @@ def _of_expression(function: object, order: int, at: Any, variable: str | None) 
     if len(variables) == 1:
         ((name, place),) = point.items()
         found = coefficients(read, name, place, order)
-        terms = {(k,): c for k, c in enumerate(found) if c != 0}
+        terms: dict[tuple[int, ...], sp.Expr] = {(k,): c for k, c in enumerate(found) if c != 0}
     else:
         if math.comb(order + len(variables), order) > MOST_TERMS:
             raise ResiduaError(
