@@ -12,6 +12,7 @@ import flint
 import numpy as np
 
 from residua_network import Activation, Layer, Linear, Network, ResiduaError, Residual
+from residua_network.checks import whole
 from residua_symbolic.domains.exact import POLYNOMIALS
 from residua_symbolic.expressions.calculus import gradient
 from residua_symbolic.expressions.evaluation import evaluate
@@ -24,8 +25,11 @@ POINTS = 3  # random weights at which a rank is looked for, unless it is as larg
 
 
 def rational(value: Any) -> Any:
-    """A number as fmpq; a float at its exact value."""
-    return value if isinstance(value, flint.fmpq) else flint.fmpq(*value.as_integer_ratio())
+    """A number as fmpq; a float at its exact value. Raises ResiduaError for infinity and NaN."""
+    try:
+        return value if isinstance(value, flint.fmpq) else flint.fmpq(*value.as_integer_ratio())
+    except (OverflowError, ValueError):
+        raise ResiduaError(f"rational: expected a finite number, got {value}") from None
 
 
 class PolynomialDomain:
@@ -52,6 +56,7 @@ def power_network(activation: str, depth: int, width: int, residual: bool = True
     Without the residual connections a block is `activation → Linear`: two Linear layers in a row are one.
     """
     inner: tuple[Layer, ...]
+    whole(depth, "depth", "power_network", least=0)
     if residual:
         inner = (Residual((Linear(width, width), Activation(activation), Linear(width, width))),) * depth
     else:
@@ -61,6 +66,7 @@ def power_network(activation: str, depth: int, width: int, residual: bool = True
 
 def scalar_network(activation: str, depth: int, width: int) -> Network:
     """`depth` residual blocks 1 → width → 1 on a stream of one number."""
+    whole(depth, "depth", "scalar_network")
     return Network((Residual((Linear(1, width), Activation(activation), Linear(width, 1))),) * depth)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import sympy as sp
 
 from residua_network import Activation, Linear, Network, Residual
+from residua_network.checks import one_of, whole
 from residua_symbolic.derivation import Derivation, Proof, Step
 from residua_symbolic.identities import same
 from residua_symbolic.series.broken_lines import broken_line
@@ -17,6 +18,7 @@ x = sp.Symbol("x", real=True)
 L, l = sp.symbols("L l", integer=True, positive=True)
 T, e, S, N = (sp.Function(name) for name in "TeSN")
 COUNTED = 8  # depths at which networks are evaluated exactly
+READ = {"square": (1.0, 0.0), "sawtooth": (0.0, 1.0)}  # factors of s and t in the output
 HALVES = (2 * x, 2 - 2 * x)  # of the tooth T on [0, 1/2] and on [1/2, 1]
 
 
@@ -26,6 +28,8 @@ def sawtooth_network(depth: int, output: str = "square") -> tuple[Network, dict[
     Block l makes t the tooth of t, T(t) = 2 relu(t) − 4 relu(t − 1/2), and takes T(t)/4^l from s. `output` is "square"
     (s: the broken line through the squares of k/2^depth) or "sawtooth" (t), on [0, 1].
     """
+    whole(depth, "depth", "sawtooth_network", least=0)
+    one_of(output, tuple(READ), "output", "sawtooth_network")
     block = Residual((Linear(2, 2), Activation("relu"), Linear(2, 2)))
     net = Network((Linear(1, 2), *(block,) * depth, Linear(2, 1)))
     weights = {"0.weight": np.ones((2, 1)), "0.bias": np.zeros(2)}
@@ -35,8 +39,7 @@ def sawtooth_network(depth: int, output: str = "square") -> tuple[Network, dict[
         weights[f"{place}0.bias"] = np.array([0.0, -0.5])
         weights[f"{place}2.weight"] = np.array([[-2.0 * 0.25**k, 4.0 * 0.25**k], [1.0, -4.0]])
         weights[f"{place}2.bias"] = np.zeros(2)
-    read = {"square": [1.0, 0.0], "sawtooth": [0.0, 1.0]}[output]
-    return net, weights | {f"{depth + 1}.weight": np.array([read]), f"{depth + 1}.bias": np.zeros(1)}
+    return net, weights | {f"{depth + 1}.weight": np.array([READ[output]]), f"{depth + 1}.bias": np.zeros(1)}
 
 
 def square_by_teeth() -> Derivation:

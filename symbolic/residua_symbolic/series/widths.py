@@ -92,7 +92,7 @@ def matching_layer(coefficients: Sequence[Any], slopes: Sequence[Any]) -> TanhLa
     """
     width = len(slopes)
     squares = {rational(a) ** 2 for a in slopes}
-    if len(coefficients) != width or len(squares) != width or 0 in squares:
+    if not width or len(coefficients) != width or len(squares) != width or 0 in squares:
         got = f"{len(coefficients)} and {', '.join(map(str, slopes))}"
         raise ResiduaError(
             f"matching_layer: expected as many coefficients as slopes of different size, not 0, got {got}"

@@ -149,3 +149,16 @@ def test_what_is_no_polynomial_is_refused() -> None:
     mixed = Network((Linear(1, 1), Residual((Linear(1, 1),)), Linear(1, 1), Residual((Linear(1, 1),)), Linear(1, 1)))
     with pytest.raises(ResiduaError, match="residual blocks in a row"):
         contributed_polynomials(mixed, whole_weights(mixed, 0))
+
+
+def test_numbers_and_depths_that_make_no_sense_are_refused() -> None:
+    net = power_network("square", 1, 1)
+    for value in (np.nan, np.inf):
+        weights = whole_weights(net, 0) | {"0.bias": np.array([value])}
+        with pytest.raises(ResiduaError, match="expected a finite number"):
+            network_polynomial(net, weights)
+    for depth in (-1, 1.5):
+        with pytest.raises(ResiduaError, match="depth"):
+            power_network("square", depth, 1)  # type: ignore[arg-type]
+    with pytest.raises(ResiduaError, match="depth"):
+        scalar_network("square", 0, 1)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import flint
 import pytest
 
+from residua_network import ResiduaError
 from residua_symbolic.derivation import ProofError
 from residua_symbolic.series.broken_lines import broken_line
 from residua_symbolic.series.sawtooth import (
@@ -52,3 +53,12 @@ def test_derivations_hold_and_wrong_ones_are_refused(derivation) -> None:  # typ
         for proof in step.proofs:
             with pytest.raises(ProofError):
                 replace(step, right=2 * step.right, proofs=(proof,)).check()
+
+
+def test_outputs_depths_and_ends_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ResiduaError, match="sawtooth_network"):
+        sawtooth_network(2, "teeth")
+    with pytest.raises(ResiduaError, match="depth"):
+        sawtooth_network(-1)
+    with pytest.raises(ResiduaError, match="expected a finite number"):
+        broken_line(*sawtooth_network(1), 0, float("inf"))

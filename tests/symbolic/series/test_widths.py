@@ -79,6 +79,8 @@ def test_a_series_is_asked_for_twice_in_any_order() -> None:
 def test_slopes_that_do_not_do_are_refused(slopes: tuple[flint.fmpq, ...]) -> None:
     with pytest.raises(ResiduaError, match="as many coefficients as slopes of different size, not 0"):
         matching_layer((Q(1), Q(1)), slopes)
+    with pytest.raises(ResiduaError, match="as many coefficients as slopes"):
+        matching_layer((), ())
 
 
 def test_other_networks_are_refused() -> None:
