@@ -19,13 +19,14 @@ from residua_symbolic.domains.floats import FloatDomain
 from residua_symbolic.enclosure import Enclosure
 from residua_symbolic.printing import latex
 from residua_symbolic.series import ball_series, directions, rational_series
-from residua_symbolic.series.place import WHERE, Place, checked_order, checked_place
+from residua_symbolic.series.place import FLOAT_DEGREE, WHERE, Place, checked_order, checked_place
 from residua_symbolic.series.walk import PlacedError, output
 from residua_symbolic.tables import Grid, for_notebook
 from residua_symbolic.weights import Floats, Weights, checked_weights
 
 LEAST_BITS, MOST_BITS = 32, 1 << 14
 DOUBLINGS = 3  # of the precision, where balls are wider than floats
+BITS_OF_A_DEGREE = 4  # that interpolation in several inputs takes
 ROOT_ORDER = 24
 FAR_INSIDE = 0.5  # of what the root test says, which is a little too large as a rule
 SHOWN = 8  # outputs in a table
@@ -297,8 +298,11 @@ def network_series(
     weights = checked_weights(net, weights)
     exact = flag(exact, "exact", WHERE)
     arithmetic, used = "fractions" if exact else "balls" if certified else "float64", int(bits)
+    degree = order if place.along is None and net.inputs > 1 and order > FLOAT_DEGREE else 0
     if certified:
-        coefficients, used = _certified(net, order, weights, place, used)
+        coefficients, used = _certified(net, order, weights, place, used + BITS_OF_A_DEGREE * degree)
+    elif degree and not exact:
+        coefficients = _rounded(net, order, weights, place, used + BITS_OF_A_DEGREE * degree)
     else:
         coefficients = (_exact_series if exact else _float_series)(net, order, weights, place)
     point = place.at[0] if place.single else place.at
@@ -350,6 +354,15 @@ def _float_series(net: Network, order: int, weights: Weights, place: Place) -> A
     floats = _Arithmetic(FloatSeriesDomain, np.asarray, lines, coefficients, directions.leja, float)
     with np.errstate(all="ignore"):  # what overflows is refused at the end
         return _expanded(net, order, weights, place, floats)
+
+
+def _rounded(net: Network, order: int, weights: Weights, place: Place, bits: int) -> dict[tuple[int, ...], Floats]:
+    """Of high degree in several inputs, where interpolation in floats would lose all digits: balls, rounded."""
+    found = {exponents: _nearest(value) for exponents, value in _certified(net, order, weights, place, bits)[0].items()}
+    beyond = [sum(exponents) for exponents, value in found.items() if not np.isfinite(value).all()]
+    if beyond:
+        raise ResiduaError(f"{WHERE}: a coefficient of order {min(beyond)} is beyond float64; with certified=True not")
+    return found
 
 
 def _certified(net: Network, order: int, weights: Weights, place: Place, bits: int) -> tuple[Any, int]:

@@ -13,6 +13,9 @@ from residua_symbolic.weights import Floats, checked_rows
 
 WHERE = "taylor"
 HIGHEST_ORDER = 10_000  # a series takes the square of it
+FLOAT_DEGREE = 8  # in several inputs; interpolation loses a digit with every two or three degrees, four of 16 by then
+MOST_TERMS = 1 << 20  # of a polynomial in several inputs
+MOST_BALLS = 1_000_000  # ball numbers of all layers in several inputs: some ten seconds
 MOST_NUMBERS = 1 << 27  # float64 numbers of one layer's series, 1 GiB
 
 
@@ -66,10 +69,22 @@ def checked_order(net: Network, order: Any, place: Place) -> int:
         raise ResiduaError(f"{WHERE}: order must be at most {HIGHEST_ORDER}, got {found}")
     width = max(net.sizes)
     rows = len(place.at) if place.along is not None else count(net.inputs, found)
+    if place.along is None and net.inputs > 1:
+        _check_degree(net, found, rows)
     if rows * width * (found + 1) > MOST_NUMBERS:
         series = f"{rows} series of {width} values"
         raise ResiduaError(f"{WHERE}: order {found} takes {series}, more than {MOST_NUMBERS} numbers; lower the order")
     return found
+
+
+def _check_degree(net: Network, order: int, directions: int) -> None:
+    """In several inputs, where floats do not do for high degrees."""
+    terms, numbers = count(net.inputs + 1, order), directions * sum(net.sizes) * (order + 1)
+    if terms > MOST_TERMS or (order > FLOAT_DEGREE and numbers > MOST_BALLS):
+        raise ResiduaError(
+            f"{WHERE}: order {order} in {net.inputs} inputs has {terms} terms, for which {numbers} numbers must be "
+            "computed in high precision; lower the order, or give along"
+        )
 
 
 def _floats(value: Any, name: str, width: int) -> Any:

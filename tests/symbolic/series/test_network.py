@@ -1,5 +1,6 @@
 """Series of networks: against 50 digits, against each other, and what is refused."""
 
+import math
 import warnings
 from fractions import Fraction
 from typing import Any
@@ -162,6 +163,32 @@ def test_several_inputs_in_other_arithmetics(how: str) -> None:
         assert (abs(other.values[exponents] - value) <= ROUNDINGS * 10).all()
         if sum(exponents) > 3 and how == "exact":
             assert not other.coefficients[exponents].any()
+
+
+@pytest.mark.parametrize(("inputs", "order"), [(2, 30), (2, 60), (3, 15), (4, 9)])
+def test_high_degrees_in_several_inputs_keep_their_digits(inputs: int, order: int) -> None:
+    """f = tanh(w · x + b): the coefficient of x^k is a_|k| · multinomial · w^k; by a series along one direction."""
+    net = Network((Linear(inputs, 1), Activation("tanh")))
+    w, x = weights_of(net), rows(1, inputs)[0]
+    slopes, shift = w["0.weight"][0], np.array([w["0.weight"][0] @ x + w["0.bias"][0]])
+    one = {"0.weight": np.ones((1, 1)), "0.bias": np.zeros(1)}
+    a = network_series(
+        Network((Linear(1, 1), Activation("tanh"))), order, one, shift, np.ones(1), certified=True
+    ).values
+    errors, sizes = np.zeros(order + 1), np.zeros(order + 1)
+    for exponents, value in network_series(net, order, w, x).coefficients.items():
+        k = sum(exponents)
+        ways = math.factorial(k) / math.prod(map(math.factorial, exponents))
+        true = a[k, 0] * ways * np.prod(slopes ** np.array(exponents))
+        errors[k], sizes[k] = max(errors[k], abs(value[0] - true)), max(sizes[k], abs(true))
+    assert (errors <= ROUNDINGS * order * sizes).all()
+
+
+@pytest.mark.parametrize(("inputs", "order"), [(2, 2000), (8, 40), (3, 300)])
+def test_absurd_degrees_in_several_inputs_are_refused_at_once(inputs: int, order: int) -> None:
+    net = Network((Linear(inputs, 2), Activation("tanh"), Linear(2, 1)))
+    with pytest.raises(ResiduaError, match=f"order {order} in {inputs} inputs has [0-9]+ terms"):
+        network_series(net, order, weights_of(net), np.zeros(inputs))
 
 
 def test_a_polynomial_in_several_inputs_is_found_exactly() -> None:
