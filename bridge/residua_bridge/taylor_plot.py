@@ -7,6 +7,7 @@ import sympy as sp
 
 from residua_bridge.findings import Curve, Figure
 from residua_bridge.verdict import Floats
+from residua_network import ResiduaError
 from residua_symbolic.series.expression import ConvergenceWarning, ExpressionSeries
 
 POINTS = 241
@@ -19,6 +20,8 @@ def series_with_band(found: ExpressionSeries, lower: object, upper: object) -> F
 
     Where no bound can be had there is no band.
     """
+    if len(found.variables) > 1:
+        raise ResiduaError(f"plot: expected a function of one variable, got one of {', '.join(found.variables)}")
     (name,) = found.variables
     low, high = (float(ends[name]) for ends in found.corners(lower, upper))
     x = np.linspace(low, high, POINTS)

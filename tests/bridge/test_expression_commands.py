@@ -122,6 +122,10 @@ BAD = {
     "plot without interval": (["taylor", "sin(x)", "--plot", "p.svg"], "--on L U"),
     "box without a variable": (["taylor", "x*y", "--at", "x=0,y=0", "--on", "x=-1", "x=1"], "got values for x"),
     "interval for a box": (["taylor", "x*y", "--at", "x=0,y=0", "--on", "-1", "1"], "by name"),
+    "plot of a box": (
+        ["taylor", "x*y", "--at", "x=0,y=0", "--on", "x=-1,y=-1", "x=1,y=1", "--plot", "p.svg"],
+        "one variable",
+    ),
     "half a box": (["taylor", "x*y", "--at", "x=0,y=0", "--on", "x=-1,y", "x=1,y=2"], "--on"),
     "several variables, no point": (["taylor", "x*y"], "such as x=0, y=0"),
     "no such variable": (["taylor", "x*y", "--at", "x=0,y=0", "--variable", "z"], "one of x, y"),

@@ -181,13 +181,14 @@ class ExpressionSeries:
         """Also at how many points, and at how many of them f does not exist; by balls that tell the error from 0."""
         each = max(2, math.floor(SEEN_POINTS ** (1 / len(self.variables)) + ROOTS))
         steps = list(itertools.islice(itertools.product(range(each), repeat=len(self.variables)), SEEN_POINTS))
+        node = self._node
         for bits in PRECISIONS:
             with balls.precision(bits):
                 worst, best, missing = flint.arb(-1), None, 0
                 spans = [(ball(low[name]).mid(), ball(high[name] - low[name]).mid()) for name in self.variables]
                 for step in steps:
                     x = [flint.arb((a + d * k / (each - 1)).mid()) for (a, d), k in zip(spans, step, strict=True)]
-                    error = self._error(x)
+                    error = self._error(node, x)
                     missing += error is None
                     if error is not None and error.mid() > worst.mid():
                         worst, best = error, x
@@ -199,13 +200,13 @@ class ExpressionSeries:
         size = 0.0 if self._is_exact else float(worst.mid())
         return size, where if len(where) > 1 else where[self.variables[0]], len(steps), missing
 
-    def _error(self, x: Sequence[Any]) -> Any:
+    def _error(self, node: Node, x: Sequence[Any]) -> Any:
         """A ball with |f − T_n| at a point; None where f does not exist."""
         places = [ball(self.at[name]) for name in self.variables]
         if all(bool((a - p).is_zero()) for a, p in zip(x, places, strict=True)):
             return flint.arb(0)
         try:
-            (value,) = evaluate([self._node], dict(zip(self.variables, x, strict=True)), balls.BallDomain())
+            (value,) = evaluate([node], dict(zip(self.variables, x, strict=True)), balls.BallDomain())
         except PointError:
             return None
         moved = [a - p for a, p in zip(x, places, strict=True)]
