@@ -25,12 +25,12 @@ class Enclosure:
     @property
     def lower(self) -> Floats:
         """Certified lower bounds."""
-        return _each(self.balls, lambda b: np.nextafter(float(b.lower()), -np.inf))
+        return _each(self.balls, lambda b: _outward(b.lower(), -1))
 
     @property
     def upper(self) -> Floats:
         """Certified upper bounds."""
-        return _each(self.balls, lambda b: np.nextafter(float(b.upper()), np.inf))
+        return _each(self.balls, lambda b: _outward(b.upper(), 1))
 
     @property
     def middle(self) -> Floats:
@@ -55,12 +55,20 @@ class Enclosure:
         return _each(self.balls, lambda b: _above(flint.arb(b.rad())))
 
     def __repr__(self) -> str:
+        if np.ndim(self.balls) == 0:
+            return f"<Enclosure [{self.lower!s}, {self.upper!s}] at {self.bits} bits>"
         radius = np.max(self.radius, initial=0.0)
         return f"<Enclosure of shape {np.shape(self.balls)} at {self.bits} bits, largest radius {radius:.1e}>"
 
 
 def _above(b: Any) -> float:
-    return float(np.nextafter(float(b.upper()), np.inf)) if b.is_finite() else float("inf")
+    return _outward(b.upper(), 1) if b.is_finite() else float("inf")
+
+
+def _outward(end: Any, way: int) -> float:
+    """The float nearest to an end of a ball that is not inside it; `way`: 1 for an upper end, −1 for a lower one."""
+    value = float(end)
+    return value if way * flint.arb(value) >= way * end else float(np.nextafter(value, way * np.inf))
 
 
 def _each(array: Any, one: Any) -> Floats:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import flint
 import mpmath as mp
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from oracles.formulas import DIGITS, answers
 from oracles.samples import NETWORKS, Floats, rows, weights_of
 from residua_network import Activation, LayerNorm, Linear, Network, ResiduaError
 from residua_symbolic import jacobian, predict
+from residua_symbolic.domains.balls import precision
+from residua_symbolic.enclosure import Enclosure
 
 BATCH = 3
 every = pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
@@ -92,3 +95,16 @@ def test_bits_go_with_the_jacobian_only() -> None:
     net = Network((Linear(3, 4),))
     with pytest.raises(ResiduaError, match='a precision goes with "jacobian" only'):
         predict(jacobian(net), weights_of(net), rows(BATCH, 3), "singular values", bits=128)
+
+
+@pytest.mark.parametrize("text", ["0", "0.1", "1e-400", "1e400", "-1e400", "3", "5e-324"])
+def test_bounds_lie_outside_and_as_near_as_floats_allow(text: str) -> None:
+    with precision(128):
+        ball = flint.arb(text)
+        enclosure = Enclosure(np.array(ball, dtype=object), 128)
+        lower, upper = float(enclosure.lower), float(enclosure.upper)
+        assert flint.arb(lower) <= ball.lower()
+        assert flint.arb(upper) >= ball.upper()
+        assert upper in (lower, np.nextafter(lower, np.inf))
+        if text in ("0", "3"):
+            assert repr(enclosure) == f"<Enclosure [{lower}, {lower}] at 128 bits>"
