@@ -1,5 +1,6 @@
 """Certified values: ball arithmetic at a chosen precision, and float64 bounds of what it encloses."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +69,7 @@ def _above(b: Any) -> float:
 def _outward(end: Any, way: int) -> float:
     """The float nearest to an end of a ball that is not inside it; `way`: 1 for an upper end, −1 for a lower one."""
     value = float(end)
-    return value if way * flint.arb(value) >= way * end else float(np.nextafter(value, way * np.inf))
+    return value if way * flint.arb(value) >= way * end else math.nextafter(value, way * math.inf)
 
 
 def _each(array: Any, one: Any) -> Floats:
