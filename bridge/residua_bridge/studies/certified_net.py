@@ -114,7 +114,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
             if held
             else "Not every measured error lies in its certified enclosure; "
         )
-        + f"the largest ratio of bound to error seen: {'; '.join(v.note for v in enclosed)}. Random trials: "
+        + f"{'; '.join(dict.fromkeys(v.note for v in enclosed))}. Random trials: "
         f"{tried['values outside their enclosure']} values outside their enclosures in {tried['trials']} of this run.",
         "T_n in the place of the network differs from it, and the certified truncation accounts for all of the difference.",
         "Coefficients of whole networks come out three ways: balls leave at most "
