@@ -130,6 +130,8 @@ def _errors(circles: list[_Circle]) -> Floats:
     """
     share = np.stack([one.share for one in circles])
     largest, powers = np.stack([one.largest for one in circles]), np.stack([one.powers for one in circles])
+    # where a small circle has nothing but zeros and a larger one has not, rounding has swallowed what there was
+    largest = np.where((largest == 0) & (largest.max(axis=0) > 0), np.inf, largest)
     first = np.argmin(np.nan_to_num(share + EPS, nan=np.inf) * largest * powers[:, 1], axis=0)
     seen = np.maximum.accumulate(np.nan_to_num(share, nan=0.0), axis=0)
     least = np.take_along_axis(seen, first[None], axis=0)

@@ -24,7 +24,7 @@ from residua_network import (
 )
 from residua_numeric import build, measure, weights_of
 from residua_numeric.forward_mode import pushforward
-from residua_numeric.line_coefficients import ROUNDINGS, Line
+from residua_numeric.line_coefficients import ROUNDINGS, Line, _Circle, _errors
 from residua_numeric.measure import Measurement
 from residua_numeric.weights import put
 
@@ -237,6 +237,17 @@ def test_a_long_direction_needs_small_circles() -> None:
     far, bar = values(measured(model, 5, 1e5 * V))
     powers = 1e5 ** np.arange(6.0)[:, None, None]
     assert (abs(far / powers - found) <= error + bar / powers).all()
+
+
+def test_a_small_circle_with_nothing_but_zeros_tells_nothing() -> None:
+    """There rounding has swallowed what a larger circle sees: 0 ± 0 would be wrong."""
+    values, one = np.zeros((3, 1, 1)), np.ones((1, 1))
+    small = _Circle(values, np.array([1.0, 2.0**20, 2.0**40])[:, None, None], 0 * one, 0 * one)
+    large = _Circle(values + 1, np.ones((3, 1, 1)), one, 1e-16 * one)
+    zero = small._replace(powers=np.ones((3, 1, 1)))
+    assert np.isinf(_errors([small, large])[0]).all()
+    assert np.isfinite(_errors([small, large])[1]).all()
+    assert (_errors([small, zero]) == 0).all()  # of a function that is zero everywhere
 
 
 def test_rounding_on_a_circle_is_within_the_named_count() -> None:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, Word, as_expected, claims_section
-from residua_bridge.experiments.residual_taylor_blocks import OWN, REFITTED
+from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, as_expected, claims_section
 from residua_bridge.experiments.residual_taylor_targets import up
 from residua_bridge.findings import Section, VerdictText
 
@@ -187,26 +186,6 @@ def _approximates(evidence: Evidence) -> tuple[Judged, ...]:
     return (Judged(held, "false", words),)
 
 
-def _refines(evidence: Evidence) -> tuple[Judged, ...]:
-    table = "Read out after every block"
-    rows = evidence.rows(table)
-    own, anew = ([row for row in rows if row[1] == reader] for reader in (OWN, REFITTED))
-    good, better = (sum(row[-2] == row[-1] == "yes" for row in some) for some in (own, anew))
-    begins, falling = (sum(row[place] == "yes" for row in own) for place in (-1, -2))
-    readers, first = evidence.column(table, "read by"), evidence.column(table, "after 1 block")
-    fitted = max(float(e) for reader, e in zip(readers, first, strict=True) if reader == REFITTED)
-    last = [float(row[-4]) / float(row[-3]) for row in own]
-    words = (
-        f"of {len(own)} residual nets trained on sin, what their own last layer reads is better than the constant 0 "
-        f"after one block in {begins}, improves with every block in {falling}, and does both in {good}; the "
-        f"last block divides the error by {min(last):.2g} to "
-        f"{max(last):.2g}. A layer fitted anew reads sin after one block with a mean square error of at most "
-        f"{fitted:.1g}, and improves with every block in {better}"
-    )
-    word: Word = "true" if good == len(own) else "conditional" if better == len(anew) else "false"
-    return (Judged(bool(own) and bool(anew), word, words),)
-
-
 CLAIMS = (
     Claim("000-001", "both build their output by adding terms", _both_add, "What 000 says, derived"),
     Claim(
@@ -229,7 +208,6 @@ CLAIMS = (
     ),
     Claim("000-012", "$F_l$ can be the l-th Taylor term", _choice, "What 000 says, derived; Read literally"),
     Claim("000-013", "the output then approximates f", _approximates, "What 000 says, derived; Read literally"),
-    Claim("000-017", "early layers approximate, later ones refine", _refines, "Early and late blocks"),
 )
 
 
@@ -237,7 +215,7 @@ def claims(sections: Sequence[Section]) -> tuple[Section, ...]:
     """The closing section."""
     prose = (
         "Each word is computed from the sections above; “not confirmed here” stands where their evidence is "
-        "missing. What depth and width do (000-002, 003, 014, 015, 018) is "
+        "missing. What depth and width do (000-002, 003, 014, 015, 017, 018) is "
         "decided in the study depth-order, what skips do to gradients (000-016) in residual-products.",
     )
     return (claims_section(CLAIMS_TITLE, prose, CLAIMS, sections),)

@@ -223,7 +223,8 @@ def _completed() -> Proof:
     def holds(right: sp.Expr) -> bool:
         (total,) = right.atoms(sp.Sum)
         terms = same(a(k) ** 2 / (2 * k + 1) - 2 * a(k) * s(k), -total.function)
-        return terms and same(right, sp.Rational(1, 2) - total) and _orthogonal()
+        whole = total.limits == (sp.Tuple(k, 0, n),)  # the range of the polynomial on the left
+        return whole and terms and same(right, sp.Rational(1, 2) - total) and _orthogonal()
 
     return Proof(f"each term as an identity; orthogonality for k, l ≤ {CHECKED}, integrals carried out", holds)
 
