@@ -132,11 +132,11 @@ def _errors(circles: list[_Circle]) -> Floats:
     largest, powers = np.stack([one.largest for one in circles]), np.stack([one.powers for one in circles])
     # where a small circle has nothing but zeros and a larger one has not, rounding has swallowed what there was
     largest = np.where((largest == 0) & (largest.max(axis=0) > 0), np.inf, largest)
-    first = np.argmin(np.nan_to_num(share + EPS, nan=np.inf) * largest * powers[:, 1], axis=0)
+    first = np.argmin(np.nan_to_num(share + EPS, nan=np.inf, posinf=np.inf) * largest * powers[:, 1], axis=0)
     seen = np.maximum.accumulate(np.nan_to_num(share, nan=0.0), axis=0)
     least = np.take_along_axis(seen, first[None], axis=0)
     relative = SAFETY * np.maximum(share, least) + ROUNDINGS * EPS
-    return np.asarray(np.nan_to_num(relative * largest, nan=np.inf)[:, None] * powers)
+    return np.asarray(np.nan_to_num(relative * largest, nan=np.inf, posinf=np.inf)[:, None] * powers)
 
 
 def _circles(line: Line, order: int) -> list[_Circle]:
