@@ -21,9 +21,16 @@ ORDERS = range(1, 41)  # for which suprema are decided one by one
 POINTS = tuple(flint.fmpq(p, 8) for p in (-37, -11, -3, 1, 5, 14, 29))
 BITS = 256  # root isolation and partial fractions at order 40 lose some of them
 PAIRS = 40  # of poles that are summed before the tail
+PRINTED = (2, 3, 8)  # orders at which what is printed is evaluated
+DIGITS = 30
+TERMS = 400
+NARROW = flint.arb("1e-25")
 REACH = flint.fmpq(1, 16)  # half the width of intervals on which the code is compared with derivatives
 
 x, k, j, a = sp.Symbol("x", real=True), sp.Symbol("k", positive=True, integer=True), sp.Symbol("j"), sp.Symbol("a")
+LEFT, RIGHT = sp.symbols("d_1 d_2", positive=True)
+HYPERBOLIC, LOGISTIC = sp.Function("S"), sp.Function("L")  # the bounds of tanh and of sigmoid
+POLE_SUM = 2 * sp.Sum((x**2 + sp.pi**2 * (j + sp.Rational(1, 2)) ** 2) ** (-(k + 1) / 2), (j, 0, sp.oo))
 K = sp.Rational(bounds.CRAMER.numerator, bounds.CRAMER.denominator)
 
 
@@ -68,10 +75,13 @@ def _size(name: str) -> sp.Expr:
 
 
 def _contained(name: str) -> Proof:
-    """That the code's ball over an interval holds the derivatives at its ends and in its middle."""
+    """That the code's ball over an interval holds the derivatives at its ends and in its middle, and that the printed
+    bound lies between them at points."""
 
-    def holds(_: Any) -> bool:
+    def holds(right: Any) -> bool:
         for at in _points_of(name):
+            if not _between(name, right, at):
+                return False
             ends = flint.arb(at), flint.arb(at) + 2 * REACH
             over = ends[0].union(ends[1])
             for point in (ends[0], flint.arb(at) + REACH, ends[1]):
@@ -80,7 +90,37 @@ def _contained(name: str) -> Proof:
                         return False
         return True
 
-    return Proof("Arb: the ball of the code holds φ^(k)/k! at points of intervals, k = 1, ..., 40", _precisely(holds))
+    return Proof(
+        "Arb: the ball of the code holds φ^(k)/k! at points of intervals, k = 1, ..., 40, and reaches the bound shown",
+        _precisely(holds),
+    )
+
+
+def _between(name: str, right: sp.Expr, at: Any) -> bool:
+    """|φ^(k)(x)|/k! <= right <= the code's bound, at one x."""
+    found = _coefficients(name, flint.arb(at))
+    for order in PRINTED:
+        printed = _printed(right, at, order)
+        size, code = abs(found[order - 1]), abs(bounds.derivative(name, flint.arb(at), order)).upper()
+        if not (size.lower() <= printed * (1 + NARROW) and printed <= code * (1 + NARROW)):
+            return False
+    return True
+
+
+def _printed(right: sp.Expr, at: Any, order: int) -> Any:
+    """A printed expression at x and k, with the bounds it names and the distances from the poles of tan put in."""
+    point = sp.Rational(int(at.p), int(at.q))
+    below = (sp.floor(point / sp.pi - sp.Rational(1, 2)) + sp.Rational(1, 2)) * sp.pi
+    value = right.replace(LOGISTIC, lambda n, z: HYPERBOLIC(n, z / 2) / 2 ** (n + 1))
+    value = value.replace(HYPERBOLIC, lambda n, z: POLE_SUM.subs({k: n, x: z}, simultaneous=True))
+    value = value.subs({LEFT: point - below, RIGHT: below + sp.pi - point, x: point, k: order})
+    return flint.arb(str(sp.N(value.replace(sp.Sum, _partial), DIGITS)))
+
+
+def _partial(term: sp.Expr, _: Any) -> sp.Expr:
+    """The first terms of a sum over j >= 0; what is left out of the pole sums is less than 1e-5 of them."""
+    value = sp.lambdify(j, term, "math")
+    return sp.Float(sum(value(n) for n in range(TERMS)))
 
 
 def _points_of(name: str) -> Iterable[Any]:
@@ -165,12 +205,17 @@ def _powers() -> Derivation:
         ratio = sp.combsimp((right.subs(k, k + 1) / right).rewrite(sp.gamma))
         return bool(sp.simplify(start) == 0 and sp.simplify(sp.gammasimp((following - ratio).rewrite(sp.gamma))) == 0)
 
-    def coded(_: Any) -> bool:
+    def coded(right: Any) -> bool:
         for exponent in (flint.fmpq(1, 2), flint.fmpq(-1, 3), flint.fmpq(7, 2)):
             for at in (point for point in POINTS if point > 0):
                 over = flint.arb(at).union(flint.arb(at) + 2 * REACH)
                 series = flint.arb_series([flint.arb(at) + REACH, 1], ORDERS[-1] + 1)
                 whole = (series.log() * flint.arb(exponent)).exp()
+                middle, power = at + REACH, sp.Rational(int(exponent.p), int(exponent.q))
+                for order in PRINTED:
+                    size = abs(whole[order])
+                    if not abs(_printed(right.subs(a, power), middle, order) - size) <= NARROW * size:
+                        return False
                 if not all(_inside(whole[n], bounds.power_derivative(exponent, over, n)) for n in ORDERS):
                     return False
         return True
@@ -240,9 +285,13 @@ def _error_function() -> Derivation:
     cramer = K * sp.sqrt(2**n * sp.factorial(n)) * sp.exp(x**2 / 2)
     bound = 2 * K / sp.sqrt(sp.pi) * sp.sqrt(2**n * sp.factorial(n)) * sp.exp(-(x**2) / 2) / sp.factorial(k)
 
-    def rodrigues(_: Any) -> bool:
+    def rodrigues(right: Any) -> bool:
         with precision(BITS, ORDERS[-1] + 2):
             for point in POINTS:
+                for order in PRINTED:
+                    derivative = _coefficients("erf", flint.arb(point))[order - 1] * flint.arb.fac_ui(order)
+                    if not abs(_printed(right, point, order) - derivative) <= NARROW * abs(derivative):
+                        return False
                 at = flint.arb(point)
                 outer = 2 * (-at * at).exp() / flint.arb.pi().sqrt()
                 for order, value in enumerate(_coefficients("erf", at), start=1):
@@ -313,12 +362,11 @@ def _tanh_polynomials(last: int) -> list[Any]:
 
 
 def _hyperbolic_tangent() -> Derivation:
-    terms = (x**2 + sp.pi**2 * (j + sp.Rational(1, 2)) ** 2) ** (-(k + 1) / 2)
-    bound = 2 * sp.Sum(terms, (j, 0, sp.oo))
+    bound = POLE_SUM
     closed = 2 * (sp.Integer(2) / sp.pi) ** (k + 1) * (1 - 2 ** (-k - 1)) * sp.zeta(k + 1)
 
-    def expansion(_: Any) -> bool:
-        return all(
+    def expansion(right: Any) -> bool:
+        return all(_between("tanh", right, point) for point in POINTS) and all(
             (_pole_sum(flint.arb(point), order) - value).overlaps(bounds.BETWEEN * _pole_tail(flint.arb(point), order))
             for point in POINTS
             for order, value in enumerate(_coefficients("tanh", flint.arb(point)), start=1)
@@ -393,8 +441,8 @@ def _pole_tail(at: Any, order: int) -> Any:
 
 def _sigmoids() -> tuple[Derivation, ...]:
     sigmoid = 1 / (1 + sp.exp(-x))
-    half = sp.Function("S")(k, x / 2) / 2 ** (k + 1)
-    whole = sp.Function("L")(k - 1, x) / k
+    half = HYPERBOLIC(k, x / 2) / 2 ** (k + 1)
+    whole = LOGISTIC(k - 1, x) / k
     return (
         BoundDerivation(
             "Derivatives of sigmoid",
@@ -432,7 +480,7 @@ def _sigmoids() -> tuple[Derivation, ...]:
 
 
 def _tangent() -> Derivation:
-    left, right = sp.symbols("d_1 d_2", positive=True)
+    left, right = LEFT, RIGHT
     bound = sum((d ** (-k - 1) + d**-k / (sp.pi * k) for d in (left, right)), sp.Integer(0))
     pole = sp.pi * j + left
 

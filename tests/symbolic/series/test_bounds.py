@@ -1,5 +1,7 @@
 """Bounds of derivatives: proved, and refused when wrong."""
 
+from dataclasses import replace
+
 import flint
 import pytest
 
@@ -87,3 +89,14 @@ def test_roots_begin_at_zero_and_not_before() -> None:
     assert bounds.power_values(half, flint.arb(0).union(flint.arb(4))).contains(2)
     assert not bounds.power_values(half, flint.arb(-1).union(flint.arb(4))).is_finite()
     assert not bounds.power_values(-half, flint.arb(0).union(flint.arb(4))).is_finite()
+
+
+@pytest.mark.parametrize("derivation", bound_derivations(), ids=lambda d: d.title)
+def test_every_step_is_about_the_bound_that_is_printed(derivation: bound_proofs.BoundDerivation) -> None:
+    for step in derivation.steps:
+        if step.proofs:
+            with pytest.raises(ProofError):
+                replace(step, right=step.right / 2).check()
+    last = derivation.steps[-1]  # a bound that is larger than the code's is not the code's
+    with pytest.raises(ProofError):
+        replace(last, right=last.right * 4).check()
