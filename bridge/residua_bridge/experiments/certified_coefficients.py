@@ -64,7 +64,7 @@ def _compared(one: Trained) -> tuple[Discrepancy, tuple[float, ...]]:
     limit = radius_as_float(one.radius)
     t = exactly(SHARE * limit) if np.isfinite(limit) else SHARE
     power = (t ** np.arange(HIGHEST + 1)).reshape(-1, *(1,) * (values.ndim - 1))  # c_k t^k: what they contribute
-    scope = {**one.scope, "order": HIGHEST, "t": t}
+    scope = {**one.scope, "order": HIGHEST, "t": f"{t:g}"}
     prediction = Prediction(QUANTITY, values * power, (radius + got.error) * power, scope)
     d = compare(prediction, Measurement(QUANTITY, got.values * power, "float64", None, {}))
     sizes = abs(values)
