@@ -19,8 +19,8 @@ from residua_bridge.figures import draw
 from residua_bridge.findings import Findings
 from residua_bridge.formats import formats
 from residua_bridge.graph_drawing import draw_graph_files
-from residua_bridge.matrix_drawing import draw_matrix_files
 from residua_bridge.index import index
+from residua_bridge.matrix_drawing import draw_matrix_files
 from residua_bridge.writer import DATA, write
 
 # mypy takes tests/ for a root of modules, pytest takes it for a package

@@ -3,7 +3,7 @@
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,34 +21,33 @@ from residua_symbolic.expressions.conversion import from_program
 from residua_symbolic.expressions.evaluation import PointError, evaluate
 from residua_symbolic.expressions.given import Given, exactly
 from residua_symbolic.expressions.graph import Graph, Node
-from residua_symbolic.printing import latex
 from residua_symbolic.series.analytic import OfGraph
 from residua_symbolic.series.circles import singular_functions
 from residua_symbolic.series.complex_balls import TooWideError
 from residua_symbolic.series.decimals import (
-    LINE,
     PRECISIONS,
     ball,
-    decimal,
-    is_long,
     joined,
-    lines_of,
-    said,
-    shortened,
     whole_numbers,
-    width,
-    within,
     written,
 )
 from residua_symbolic.series.models import ModelDomain, line
+from residua_symbolic.series.printed import (
+    coefficient_table,
+    displacements,
+    estimate,
+    fact_lines,
+    formula,
+    interval_dict,
+    power_of,
+    radius_dict,
+    terms_in_words,
+)
 from residua_symbolic.series.radius import Radius, expression_radius
 from residua_symbolic.series.remainders import expression_box_remainder, expression_remainder
 from residua_symbolic.tables import Grid, escaped, for_notebook
 
 SEEN_POINTS = 201  # of an interval or box, at most, at which the error is looked at beside its bound
-SHOWN = 60  # terms of a polynomial that is printed; all coefficients are in the table
-LINES = 12  # of a formula
-LETTERS = 400  # of a polynomial in a text
 PAGE = 30  # rows of a table in LaTeX
 LEAST_BITS, MOST_BITS = 32, 1 << 14
 ROOTS = 1e-9  # so that whole roots are found
@@ -94,7 +93,7 @@ class ExpressionSeries:
     @cached_property
     def polynomial(self) -> sp.Expr:
         """The Taylor polynomial in powers of x − a."""
-        return sp.Add(*(c * _power(self._displacements, exponents) for exponents, c in self.terms.items()))
+        return sp.Add(*(c * power_of(displacements(self), exponents) for exponents, c in self.terms.items()))
 
     @cached_property
     def convergence(self) -> Radius:
@@ -142,7 +141,7 @@ class ExpressionSeries:
         moved = [values[name] - float(self.at[name]) for name in self.variables]
         if len(moved) == 1:
             return np.polynomial.polynomial.polyval(moved[0], np.array(list(map(float, self.coefficients))))
-        return sum((float(c) * _power(moved, exponents) for exponents, c in self.terms.items()), np.zeros(()))
+        return sum((float(c) * power_of(moved, exponents) for exponents, c in self.terms.items()), np.zeros(()))
 
     def values(self, x: Any) -> Floats:
         """f itself in float64 at x, as `__call__` takes it; NaN where it does not exist."""
@@ -175,9 +174,9 @@ class ExpressionSeries:
     def largest_error_seen(self, lower: object, upper: object) -> tuple[float, Any]:
         """The largest |f − T_n| at evenly spaced points of the interval or box, and where (of several variables by
         name); no bound. Points where f does not exist are left out; NaN if there are no others."""
-        return self._seen(*self.corners(lower, upper))[:2]
+        return self.seen(*self.corners(lower, upper))[:2]
 
-    def _seen(self, low: Mapping[str, sp.Expr], high: Mapping[str, sp.Expr]) -> tuple[float, Any, int, int]:
+    def seen(self, low: Mapping[str, sp.Expr], high: Mapping[str, sp.Expr]) -> tuple[float, Any, int, int]:
         """Also at how many points, and at how many of them f does not exist; by balls that tell the error from 0."""
         each = max(2, math.floor(SEEN_POINTS ** (1 / len(self.variables)) + ROOTS))
         steps = list(itertools.islice(itertools.product(range(each), repeat=len(self.variables)), SEEN_POINTS))
@@ -192,12 +191,12 @@ class ExpressionSeries:
                     missing += error is None
                     if error is not None and error.mid() > worst.mid():
                         worst, best = error, x
-                if best is None or self._is_exact or worst.rel_accuracy_bits() >= TOLD:
+                if best is None or self.is_exact or worst.rel_accuracy_bits() >= TOLD:
                     break
         if best is None:
             return float("nan"), None, len(steps), missing
         where = dict(zip(self.variables, map(float, best), strict=True))
-        size = 0.0 if self._is_exact else float(worst.mid())
+        size = 0.0 if self.is_exact else float(worst.mid())
         return size, where if len(where) > 1 else where[self.variables[0]], len(steps), missing
 
     def _error(self, node: Node, x: Sequence[Any]) -> Any:
@@ -210,7 +209,7 @@ class ExpressionSeries:
         except PointError:
             return None
         moved = [a - p for a, p in zip(x, places, strict=True)]
-        polynomial = sum((c * _power(moved, exponents) for exponents, c in self._balls()), flint.arb(0))
+        polynomial = sum((c * power_of(moved, exponents) for exponents, c in self._balls()), flint.arb(0))
         found = abs(value - polynomial)
         return found if found.is_finite() else None
 
@@ -226,7 +225,7 @@ class ExpressionSeries:
         return {}
 
     @cached_property
-    def _is_exact(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether f is a polynomial that T_n is all of, as its form shows."""
         degree = _degree(self.expression)
         return degree is not None and degree <= self.order
@@ -234,19 +233,19 @@ class ExpressionSeries:
     def text(self, lower: object = None, upper: object = None) -> str:
         """For a terminal; with an interval also remainder and mean square error there."""
         with whole_numbers():
-            return "\n\n".join(["\n".join(self._lines(lower, upper)), self.table.text()]) + "\n"
+            return "\n\n".join(["\n".join(fact_lines(self, lower, upper)), self.table.text()]) + "\n"
 
     def markdown(self, lower: object = None, upper: object = None) -> str:
         """Formula, facts and coefficients."""
         with whole_numbers():
-            facts = "\n".join(f"- {line}" for line in self._lines(lower, upper)[1:])
-            parts = (f"```math\n{self._formula()}\n```", facts, self.table.markdown())
+            facts = "\n".join(f"- {line}" for line in fact_lines(self, lower, upper)[1:])
+            parts = (f"```math\n{formula(self)}\n```", facts, self.table.markdown())
             return "\n\n".join(part for part in parts if part)
 
     def latex(self, lower: object = None, upper: object = None) -> str:
         """The polynomial as a display, the facts, and the table with booktabs' rules."""
         with whole_numbers():
-            items = "\n".join(rf"\item {escaped(line)}" for line in self._lines(lower, upper)[1:])
+            items = "\n".join(rf"\item {escaped(line)}" for line in fact_lines(self, lower, upper)[1:])
             facts = f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}\n\n" if items else ""
             table = self.table
             starts = range(0, max(1, len(table.rows)), PAGE)
@@ -254,28 +253,21 @@ class ExpressionSeries:
             tables = "\n".join(
                 page.fitted("Coefficients" if k == 0 else "Coefficients, continued") for k, page in enumerate(pages)
             )
-            return f"\\[\n{self._formula()}\n\\]\n\n{facts}{tables}"
+            return f"\\[\n{formula(self)}\n\\]\n\n{facts}{tables}"
 
     def _repr_markdown_(self) -> str:
         return for_notebook(self.markdown())
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self._formula()}$"
+        return f"$\\displaystyle {formula(self)}$"
 
     def __repr__(self) -> str:
-        return f"<Taylor series of {self.expression!s:.60} at {self._where()}, order {self.order}>"
+        return f"<Taylor series of {self.expression!s:.60} at {self.where()}, order {self.order}>"
 
     @property
     def table(self) -> Grid:
         """Every coefficient, exactly (of long ones the beginning and the end) and in float64."""
-        if len(self.variables) > 1:
-            rows = tuple(
-                (*exponents, _cell(self.terms[exponents]), float(self.terms[exponents]))
-                for exponents in sorted(self.terms, key=_by_degree)
-            )
-            return Grid((*self.variables, "coefficient", "value"), rows)
-        items = enumerate(self.coefficients)
-        return Grid(("k", "coefficient", "value"), tuple((k, _cell(c), float(c)) for k, c in items))
+        return coefficient_table(self)
 
     def to_dict(self, lower: object = None, upper: object = None) -> dict[str, Any]:
         """Plain data with the attribute names of the result."""
@@ -287,34 +279,15 @@ class ExpressionSeries:
                 "order": self.order,
                 "coefficients": self._plain(written),
                 "values": self._plain(float),
-                "polynomial": joined(self._terms_in_words(written)) or "0",
+                "polynomial": joined(terms_in_words(self, written)) or "0",
             }
             if len(self.variables) == 1:
-                found |= self._radius_dict()
-            if self._both(lower, upper):
-                found |= self._interval_dict(lower, upper)
+                found |= radius_dict(self)
+            if self.has_interval(lower, upper):
+                found |= interval_dict(self, lower, upper)
         return found
 
-    def _radius_dict(self) -> dict[str, Any]:
-        try:
-            known = self.convergence
-        except ResiduaError as error:
-            return {"radius": None, "radius_certified": False, "radius_words": str(error)}
-        value = _plain(known.value) if known.certified else {"estimate": _estimate(known)}
-        return {"radius": value, "radius_certified": known.certified, "radius_words": known.words}
-
-    def _interval_dict(self, lower: object, upper: object) -> dict[str, Any]:
-        low, high = self.corners(lower, upper)
-        found: dict[str, Any] = {
-            "interval": {name: [str(low[name]), str(high[name])] for name in self.variables},
-            "remainder": _plain(self.remainder(lower, upper)),
-            "largest_error_seen": self.largest_error_seen(lower, upper)[0],
-        }
-        if len(self.variables) == 1:
-            found["mean_square_error"] = _plain(self.mean_square_error(lower, upper))
-        return found
-
-    def _both(self, lower: object, upper: object) -> bool:
+    def has_interval(self, lower: object, upper: object) -> bool:
         """Whether there is an interval. Raises ResiduaError for one end without the other."""
         if (lower is None) != (upper is None):
             raise ResiduaError(f"{WHERE}: expected lower and upper, got {'upper' if lower is None else 'lower'} alone")
@@ -325,106 +298,7 @@ class ExpressionSeries:
             return [one(c) for c in self.coefficients]
         return {",".join(map(str, exponents)): one(c) for exponents, c in self.terms.items()}
 
-    def _lines(self, lower: object, upper: object) -> list[str]:
-        """The facts, a line each."""
-        what = f"Taylor polynomial of {shortened(self.expression)} at {self._where()}, order {self.order}"
-        lines = [f"{what}: {self._written()}"]
-        if len(self.variables) == 1:
-            lines.append(f"radius of convergence: {self._radius_line()}")
-        if self._both(lower, upper):
-            lines += self._interval_lines(lower, upper)
-        return lines
-
-    def _written(self) -> str:
-        """The polynomial in rising order as text, as far as it goes into some lines."""
-        shown, length = list[str](), 0
-        for word in self._terms_in_words(shortened):
-            length += len(word) + len(" + ")
-            if shown and length > LETTERS:
-                break
-            shown.append(word)
-        return joined(shown + ["..."] * (len(shown) < len(self.terms))) or "0"
-
-    def _terms_in_words(self, say: Callable[[sp.Expr], str]) -> Iterator[str]:
-        """Every term, in rising order."""
-        moved = [_difference(name, self.at[name]) for name in self.variables]
-        for exponents in sorted(self.terms, key=_by_degree):
-            powers = (f"{m}**{k}" if k > 1 else m for m, k in zip(moved, exponents, strict=True) if k)
-            product = sp.Symbol("*".join(powers)) if any(exponents) else sp.Integer(1)
-            coefficient = self.terms[exponents]
-            factor = f"*{product}" if any(exponents) else ""
-            yield f"({say(coefficient)}){factor}" if is_long(coefficient) else str(coefficient * product)
-
-    def _radius_line(self) -> str:
-        try:
-            known = self.convergence
-        except ResiduaError as error:
-            return f"not known ({error})"
-        value = said(known.value) if known.certified else f"about {_estimate(known):.4g}"
-        return f"{value} ({known.words})"
-
-    def _interval_lines(self, lower: object, upper: object) -> list[str]:
-        low, high = self.corners(lower, upper)
-        place = "on " + " x ".join(f"[{low[name]}, {high[name]}]" for name in self.variables)
-        lines = [f"remainder f - T {place}, certified: {within(self.remainder(lower, upper), 6)}"]
-        seen, where, points, missing = self._seen(low, high)
-        if where is None:
-            return [*lines, f"f does not exist at any of {points} points {place}"]
-        at = ", ".join(f"{n} = {v:.6g}" for n, v in where.items()) if isinstance(where, dict) else f"{where:.6g}"
-        at = "" if self._is_exact else f", at {at}"
-        gaps = f"; f does not exist at {missing} of them" if missing else ""
-        lines.append(f"largest |f - T| seen at {points} points {place}: {seen:.6g}{at}{gaps}")
-        if len(self.variables) == 1:
-            lines.append(f"mean square error {place}: {said(self.mean_square_error(lower, upper))}")
-        return lines
-
-    def _formula(self) -> str:
-        """The polynomial, term by term in rising order, in as many lines as it needs, up to a dozen."""
-        point = ", ".join(f"{latex(sp.Symbol(name))}={latex(value)}" for name, value in self.at.items())
-        first, *others = [self._shown(exponents) for exponents in self._first_exponents()] or ["0"]
-        signed = (f" - {t[1:].lstrip()}" if t.startswith("-") else f" + {t}" for t in others)
-        lines = lines_of([first, *signed])
-        cut = len(self.terms) > SHOWN or len(lines) > LINES
-        last = r" + \dots" * (cut or (len(self.variables) > 1 and not self._is_exact)) + self._order_term()
-        *before, end = lines[:LINES]
-        lines = [*before, *lines_of([end, rf"{last} \quad ({point})"])]
-        name = self._left_side()
-        if len(lines) == 1 and width(name) + width(lines[0]) <= LINE:
-            return f"{name} = {lines[0]}"
-        body = " \\\\\n&\\quad ".join([f"{name} ={{}}& {lines[0]}", *lines[1:]])
-        if width(name) > LINE // 3:
-            body = " \\\\\n&\\quad ".join([f"&{name}", f"= {lines[0]}", *lines[1:]])
-        return rf"\begin{{aligned}}{body}\end{{aligned}}"
-
-    def _left_side(self) -> str:
-        """The function, or only its name where it is too long for a line."""
-        name = latex(self.expression)
-        return (
-            name if width(name) <= LINE else rf"f\left({', '.join(latex(sp.Symbol(n)) for n in self.variables)}\right)"
-        )
-
-    def _order_term(self) -> str:
-        """What is left, unless nothing is."""
-        if self._is_exact or len(self.variables) > 1:
-            return ""
-        power = latex(self._displacements[0] ** (self.order + 1))
-        return rf" + O{{\left({power} \right)}}"
-
-    def _first_exponents(self) -> list[tuple[int, ...]]:
-        """Those that are shown, of rising degree."""
-        return sorted(self.terms, key=_by_degree)[:SHOWN]
-
-    def _shown(self, exponents: tuple[int, ...]) -> str:
-        """A term in LaTeX; where it would not fit into a line, with a name for the coefficient, which the table has."""
-        power = _power(self._displacements, exponents)
-        printed = latex(self.terms[exponents] * power)
-        return printed if width(printed) <= LINE else latex(sp.Symbol("c_" + "".join(map(str, exponents))) * power)
-
-    @property
-    def _displacements(self) -> list[sp.Expr]:
-        return [sp.Symbol(name, real=True) - self.at[name] for name in self.variables]
-
-    def _where(self) -> str:
+    def where(self) -> str:
         return ", ".join(f"{name} = {value}" for name, value in self.at.items())
 
     def _only_variable(self, what: str) -> str:
@@ -477,7 +351,7 @@ class ExpressionSeries:
         except (ResiduaError, ArithmeticError):
             return math.inf, False
         sure = known.certified and isinstance(known.value, Enclosure)
-        return float(known.value.upper) if sure else _estimate(known), known.certified
+        return float(known.value.upper) if sure else estimate(known), known.certified
 
     def _rough_radius(self, name: str) -> float:
         """By the root test of orders up to 40, extrapolated to infinity."""
@@ -488,10 +362,6 @@ class ExpressionSeries:
         halves = [range(ROOT_ORDER // 4, ROOT_ORDER // 2), range(ROOT_ORDER // 2, ROOT_ORDER + 1)]
         first, last = (max(sizes[k] ** (1 / k) for k in half) for half in halves)
         return first / last**2 if last > 0 else math.inf
-
-
-def _estimate(known: Radius) -> float:
-    return float(known.value.middle if isinstance(known.value, Enclosure) else known.value)
 
 
 def _degree(expression: sp.Expr) -> int | None:
@@ -508,32 +378,6 @@ def _degree(expression: sp.Expr) -> int | None:
     return max(known) if expression.is_Add else sum(known)
 
 
-def _difference(name: str, place: sp.Expr) -> str:
-    """Of a variable and its point, as text."""
-    if place == 0:
-        return name
-    parts = [sp.sstr(-part) for part in sp.Add.make_args(place)]
-    return f"({name}{''.join(f' - {part[1:]}' if part.startswith('-') else f' + {part}' for part in parts)})"
-
-
-def _cell(value: sp.Expr) -> sp.Expr | str:
-    """A coefficient in a table."""
-    with whole_numbers():
-        return value if not is_long(value) else shortened(value)
-
-
-def _power(displacements: Sequence[Any], exponents: Sequence[int]) -> Any:
-    found = 1
-    for d, k in zip(displacements, exponents, strict=True):
-        if k:
-            found = found * d**k
-    return found
-
-
-def _by_degree(exponents: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-    return sum(exponents), tuple(-k for k in exponents)
-
-
 def _sign(value: sp.Expr) -> int:
     """Of a constant. Raises ResiduaError where it cannot be told from 0."""
     if value.is_Rational:
@@ -546,10 +390,3 @@ def _sign(value: sp.Expr) -> int:
             if found > 0 or found < 0:
                 return 1 if found > 0 else -1
     raise ResiduaError(f"{WHERE}: {value} cannot be told from 0")
-
-
-def _plain(value: Any) -> Any:
-    """Bounds, or an exact value and the float next to it."""
-    if isinstance(value, Enclosure):
-        return {"lower": float(value.lower), "upper": float(value.upper)}
-    return {"exact": str(value), "value": float(decimal(value, 20)) if value.is_finite else float(value)}
