@@ -28,9 +28,9 @@ from symbolic_peers import installed
 
 from residua import Activation, Linear, Network, Residual, Task, build, train, weights_of
 from residua_symbolic.expressions.given import given
-from residua_symbolic.series.exact import coefficients, polynomial
-from residua_symbolic.series.network import network_series
-from residua_symbolic.series.remainders import network_remainder
+from residua_symbolic.series.coefficients.exact import coefficients, polynomial
+from residua_symbolic.series.enclosures.remainders import network_remainder
+from residua_symbolic.series.networks.network import network_series
 
 FOLDER = Path(__file__).resolve().parent
 Cells = tuple[str, ...]

@@ -16,7 +16,7 @@ from residua_symbolic import NetworkJacobian, NetworkSeries, Prediction, jacobia
 from residua_symbolic.layer import CONSTANT_STATISTICS
 from residua_symbolic.prediction import RESOLUTION
 from residua_symbolic.rounding import product, spread
-from residua_symbolic.series.network import network_series
+from residua_symbolic.series.networks.network import network_series
 from residua_symbolic.weights import Weights
 
 SIGMAS = 4.0  # standard errors that count as sampling

@@ -8,7 +8,7 @@ from residua_symbolic.layer import LayerDerivation, derive_layer
 from residua_symbolic.paths import Paths
 from residua_symbolic.prediction import Prediction, predict
 from residua_symbolic.series.expression import ConvergenceWarning, ExpressionSeries
-from residua_symbolic.series.network import NetworkSeries
+from residua_symbolic.series.networks.network import NetworkSeries
 from residua_symbolic.series.taylor import taylor
 from residua_symbolic.spectrum import Spectrum, derive_spectrum
 from residua_symbolic.swell import Swell, swell

@@ -21,8 +21,8 @@ from residua_symbolic.expressions.conversion import from_program
 from residua_symbolic.expressions.evaluation import PointError, evaluate
 from residua_symbolic.expressions.graph import Graph
 from residua_symbolic.reading.grammar import parse
-from residua_symbolic.series import bounds, models, remainders
-from residua_symbolic.series.models import Model, ModelDomain, line
+from residua_symbolic.series.enclosures import bounds, models, remainders
+from residua_symbolic.series.enclosures.models import Model, ModelDomain, line
 
 TRIALS = 200
 FIRST = 2 * 10**6  # neither those of the full run nor of a study

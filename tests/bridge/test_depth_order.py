@@ -47,8 +47,8 @@ from residua_bridge.study import By, Outcome, Settings, carry_out, study_named
 from residua_network import ResiduaError
 from residua_numeric import build, measure, weights_of
 from residua_numeric.least_squares import Fits
-from residua_symbolic.series.contributions import contribution_series
-from residua_symbolic.series.degrees import power_network
+from residua_symbolic.series.constructions.degrees import power_network
+from residua_symbolic.series.networks.contributions import contribution_series
 
 ONE = By(1, 1)
 

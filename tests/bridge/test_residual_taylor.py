@@ -31,10 +31,10 @@ from residua_bridge.experiments.texts import proved
 from residua_bridge.findings import Cell, Section, Table, VerdictText
 from residua_bridge.studies.residual_taylor import EXP, EXP_FOLD, SIN, SIN_FOLD, STUDY, TANH, TANH_BEYOND, TANH_FOLD
 from residua_bridge.study import By, Finding, Settings
-from residua_symbolic.series import construction
-from residua_symbolic.series.obstruction import value_at
-from residua_symbolic.series.stream_networks import ExactNetwork, stream_network, taylor_network
-from residua_symbolic.series.streams import first_corrected, literal, matched, taylor
+from residua_symbolic.series.constructions import construction
+from residua_symbolic.series.constructions.obstruction import value_at
+from residua_symbolic.series.constructions.stream_networks import ExactNetwork, stream_network, taylor_network
+from residua_symbolic.series.constructions.streams import first_corrected, literal, matched, taylor
 
 SETTINGS = Settings()
 SMALL = By(1, 1)

@@ -39,7 +39,7 @@ from residua_bridge.studies.sin_fit import CLAIMS, CLAIMS_TITLE, STUDY, closing,
 from residua_bridge.study import By, Experiment, Outcome, Settings, carry_out
 from residua_bridge.verdict import Verdict
 from residua_network import Linear
-from residua_symbolic.series.piecewise_linear import PiecewiseLinear
+from residua_symbolic.series.approximation.piecewise_linear import PiecewiseLinear
 
 BELOW_STOP = "D below 0.0005"  # a column
 SMALL = Setting(hidden=2, width=16, batch=64, rate=1e-2, steps=400, stop=2e-3)

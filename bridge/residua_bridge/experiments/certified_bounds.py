@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from residua_bridge.experiments.texts import proved
 from residua_bridge.findings import Section
 from residua_bridge.study import Finding, Settings
-from residua_symbolic.series.bound_proofs import bound_derivations
+from residua_symbolic.series.enclosures.bound_proofs import bound_derivations
 
 
 @dataclass(frozen=True)

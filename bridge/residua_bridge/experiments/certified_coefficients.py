@@ -21,7 +21,7 @@ from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Discrepancy
 from residua_numeric import Measurement, measure
 from residua_symbolic import Prediction
-from residua_symbolic.series.network import network_series
+from residua_symbolic.series.networks.network import network_series
 
 QUANTITY = "taylor coefficients"
 SHARE = 0.5  # of the radius of convergence, or of a length of 1: where terms are compared

@@ -15,10 +15,10 @@ from residua_numeric import Task, build, measure, train, weights_of
 from residua_symbolic.domains import balls
 from residua_symbolic.domains.rounded import UNIT, RoundedDomain
 from residua_symbolic.enclosure import Enclosure
-from residua_symbolic.series.network import NetworkSeries, network_series
-from residua_symbolic.series.radius import Radius, network_radius
-from residua_symbolic.series.remainders import network_remainder
-from residua_symbolic.series.walk import output
+from residua_symbolic.series.convergence.radius import Radius, network_radius
+from residua_symbolic.series.enclosures.remainders import network_remainder
+from residua_symbolic.series.networks.network import NetworkSeries, network_series
+from residua_symbolic.series.networks.walk import output
 
 Floats = NDArray[np.float64]
 WIDTH, POINTS = 6, 256

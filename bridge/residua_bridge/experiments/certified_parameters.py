@@ -18,8 +18,8 @@ from residua_numeric import Measurement, measure
 from residua_symbolic import Prediction
 from residua_symbolic.domains import balls
 from residua_symbolic.enclosure import Enclosure
-from residua_symbolic.series.network import network_series
-from residua_symbolic.series.remainders import network_remainder
+from residua_symbolic.series.enclosures.remainders import network_remainder
+from residua_symbolic.series.networks.network import network_series
 
 ORDERS = (0, 1, 2, 3, 4)
 STEPS = 2.0 ** -np.arange(3.0, 11.0)

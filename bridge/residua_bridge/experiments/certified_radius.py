@@ -24,7 +24,7 @@ from residua_numeric import Measurement
 from residua_symbolic import Prediction
 from residua_symbolic.domains import balls
 from residua_symbolic.enclosure import Enclosure
-from residua_symbolic.series.network import NetworkSeries, network_series
+from residua_symbolic.series.networks.network import NetworkSeries, network_series
 
 LADDER = (20, 40, 80, 160, 320)
 WINDOW = 16  # coefficients from which the last two singularities are read

@@ -45,7 +45,7 @@ from residua_network import (
 )
 from residua_symbolic.expressions.given import Given, given
 from residua_symbolic.reading.grammar import parse
-from residua_symbolic.series.remainders import (
+from residua_symbolic.series.enclosures.remainders import (
     expression_box_remainder,
     expression_remainder,
     network_box_remainder,
@@ -515,20 +515,27 @@ def _share(values: Iterable[bool]) -> float:
 
 def sources() -> str:
     """A digest of the statements that make and judge enclosures: whether a run was made with this code."""
-    from residua_symbolic.series import bounds, models, remainders
+    from residua_symbolic.series.enclosures import bounds, models, remainders
 
     files = [*(Path(str(module.__file__)) for module in (bounds, models, remainders)), Path(referee.__file__)]
     return hashlib.sha256("".join(_bare(file) for file in files).encode()).hexdigest()[:16]
 
 
 def _bare(file: Path) -> str:
-    """Its statements, without comments and docstrings."""
+    """Its statements, without comments and docstrings, and without imports: where a name lives changes no result."""
     tree = ast.parse(file.read_text())
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            body[:] = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+            body[:] = [s for s in body if not _is_silent(s)]
     return ast.dump(tree)
+
+
+def _is_silent(statement: ast.stmt) -> bool:
+    """Whether it is a docstring or an import."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return True
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def full_run(log: Path, count: int, out: Path = FULL_RUN, processes: int = 1) -> Tally:

@@ -19,14 +19,14 @@ from residua_network import Network
 from residua_numeric import Measurement, weights_of
 from residua_numeric.least_squares import fit_least_squares
 from residua_symbolic import Prediction
-from residua_symbolic.series.degrees import (
+from residua_symbolic.series.approximation.floors import mean_square_of, sine_floor
+from residua_symbolic.series.constructions.degrees import (
     POWERS,
     contributed_polynomials,
     degree_law,
     network_polynomial,
     power_network,
 )
-from residua_symbolic.series.floors import mean_square_of, sine_floor
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 DIGITS = 8  # to which the floor is reached

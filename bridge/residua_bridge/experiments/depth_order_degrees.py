@@ -16,7 +16,13 @@ from residua_bridge.study import By, Finding, Settings
 from residua_network import Network, ResiduaError
 from residua_numeric import build, measure
 from residua_numeric.weights import put
-from residua_symbolic.series.degrees import POWERS, coefficient_rank, degree_law, power_network, scalar_network
+from residua_symbolic.series.constructions.degrees import (
+    POWERS,
+    coefficient_rank,
+    degree_law,
+    power_network,
+    scalar_network,
+)
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 LARGEST_DEGREE = 10  # beyond, float64 tells neither the last differences nor the last singular values

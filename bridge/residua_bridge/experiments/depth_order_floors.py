@@ -14,9 +14,14 @@ from residua_network import Network
 from residua_numeric import weights_of
 from residua_numeric.least_squares import Fits, fit_least_squares
 from residua_symbolic.domains.rounded import UNIT, RoundedDomain
-from residua_symbolic.series.degrees import coefficient_rank, degree_law, network_polynomial, power_network
-from residua_symbolic.series.floors import mean_square_of, sine_floor, sum_of_squares, width_one_floor
-from residua_symbolic.series.walk import output
+from residua_symbolic.series.approximation.floors import mean_square_of, sine_floor, sum_of_squares, width_one_floor
+from residua_symbolic.series.constructions.degrees import (
+    coefficient_rank,
+    degree_law,
+    network_polynomial,
+    power_network,
+)
+from residua_symbolic.series.networks.walk import output
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 NODES = 48  # of Gauss and Legendre: exact for polynomials of degree 95, and for sin far below a rounding

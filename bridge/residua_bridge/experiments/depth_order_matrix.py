@@ -22,10 +22,10 @@ from residua_numeric.ensemble import train_many
 from residua_numeric.weights import put
 from residua_symbolic import Prediction
 from residua_symbolic.domains.rounded import UNIT, RoundedDomain
-from residua_symbolic.series.contributions import Diagonality, contribution_series, diagonality, prefix
-from residua_symbolic.series.degrees import contributed_polynomials, network_polynomial, rational
-from residua_symbolic.series.stream_networks import taylor_network
-from residua_symbolic.series.walk import output
+from residua_symbolic.series.constructions.degrees import contributed_polynomials, network_polynomial, rational
+from residua_symbolic.series.constructions.stream_networks import taylor_network
+from residua_symbolic.series.networks.contributions import Diagonality, contribution_series, diagonality, prefix
+from residua_symbolic.series.networks.walk import output
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 QUANTITY = "taylor coefficients by block"

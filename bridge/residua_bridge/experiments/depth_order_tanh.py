@@ -19,8 +19,7 @@ from residua_numeric import Measurement, build, measure
 from residua_numeric.weights import put
 from residua_symbolic import Prediction
 from residua_symbolic.expressions.given import given
-from residua_symbolic.series.remainders import expression_remainder, network_remainder
-from residua_symbolic.series.widths import (
+from residua_symbolic.series.constructions.widths import (
     TanhLayer,
     even_slopes,
     exact_coefficients,
@@ -28,6 +27,7 @@ from residua_symbolic.series.widths import (
     sine_terms,
     width_matches_terms,
 )
+from residua_symbolic.series.enclosures.remainders import expression_remainder, network_remainder
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 QUANTITY = "taylor coefficients"

@@ -17,7 +17,7 @@ from residua_numeric import Measurement, build, measure
 from residua_numeric.pieces import pieces
 from residua_numeric.weights import put
 from residua_symbolic import Prediction
-from residua_symbolic.series.sawtooth import (
+from residua_symbolic.series.constructions.sawtooth import (
     exact_pieces,
     exact_square_error,
     pieces_of_teeth,

@@ -11,9 +11,9 @@ from residua_bridge.experiments.residual_taylor_targets import Target, against, 
 from residua_bridge.findings import Cell, Section, Table
 from residua_bridge.rendering import as_text
 from residua_bridge.study import By, Finding, Settings
-from residua_symbolic.series.obstruction import value_at
-from residua_symbolic.series.stream_networks import taylor_network
-from residua_symbolic.series.streams import taylor
+from residua_symbolic.series.constructions.obstruction import value_at
+from residua_symbolic.series.constructions.stream_networks import taylor_network
+from residua_symbolic.series.constructions.streams import taylor
 
 RADIUS_COLUMNS = ("f", "radius", "the interval lies within it", "certified", "what limits it")
 

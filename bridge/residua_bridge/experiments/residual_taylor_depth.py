@@ -12,9 +12,9 @@ from residua_bridge.experiments.residual_taylor_folds import Fold
 from residua_bridge.experiments.residual_taylor_targets import Target, down, exact_values, measured, sup
 from residua_bridge.findings import Cell, Curve, Figure, Section, Table
 from residua_bridge.study import Finding, Settings
-from residua_symbolic.series.obstruction import value_at
-from residua_symbolic.series.stream_networks import ExactNetwork, stream_network, taylor_network
-from residua_symbolic.series.streams import first_corrected, literal, matched, taylor
+from residua_symbolic.series.constructions.obstruction import value_at
+from residua_symbolic.series.constructions.stream_networks import ExactNetwork, stream_network, taylor_network
+from residua_symbolic.series.constructions.streams import first_corrected, literal, matched, taylor
 
 HIGHEST = 1e3  # errors beyond this leave the picture
 SCALAR: dict[str, Callable[[Sequence[Any]], Any]] = {

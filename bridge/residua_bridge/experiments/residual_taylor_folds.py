@@ -26,11 +26,11 @@ from residua_network import Network
 from residua_numeric import Measurement, measure
 from residua_symbolic import Derivation, Prediction
 from residua_symbolic.domains.rounded import UNIT, Rounded, RoundedDomain
-from residua_symbolic.series.mean_square_floor import mean_square_floor
-from residua_symbolic.series.obstruction import Floor, State, floor_of, value_at
-from residua_symbolic.series.stream_networks import stream_network
-from residua_symbolic.series.streams import first_corrected, matched, taylor
-from residua_symbolic.series.walk import output
+from residua_symbolic.series.approximation.mean_square_floor import mean_square_floor
+from residua_symbolic.series.constructions.obstruction import Floor, State, floor_of, value_at
+from residua_symbolic.series.constructions.stream_networks import stream_network
+from residua_symbolic.series.constructions.streams import first_corrected, matched, taylor
+from residua_symbolic.series.networks.walk import output
 
 BEST_POINTS = 2001
 SHORTFALL = "how far the sup error lies below the floor"

@@ -22,9 +22,9 @@ from residua_bridge.study import Finding, Settings
 from residua_bridge.verdict import Floats
 from residua_symbolic.domains import balls
 from residua_symbolic.printing import latex
-from residua_symbolic.series.explosion import Fate, fate
-from residua_symbolic.series.stream_networks import stream_network
-from residua_symbolic.series.streams import Stream, first_corrected, literal
+from residua_symbolic.series.constructions.explosion import Fate, fate
+from residua_symbolic.series.constructions.stream_networks import stream_network
+from residua_symbolic.series.constructions.streams import Stream, first_corrected, literal
 
 CONSTRUCTIONS: dict[str, Callable[[Sequence[Any]], Stream]] = {
     "read literally": literal,

@@ -14,10 +14,10 @@ from residua_bridge.rendering import as_text
 from residua_bridge.study import Finding, Settings
 from residua_bridge.verdict import Floats
 from residua_symbolic.printing import latex
-from residua_symbolic.series.inverse_radius import inverse_radius, reach
-from residua_symbolic.series.obstruction import value_at
-from residua_symbolic.series.stream_networks import stream_network
-from residua_symbolic.series.streams import Stream, matched, reverted, taylor
+from residua_symbolic.series.constructions.inverse_radius import inverse_radius, reach
+from residua_symbolic.series.constructions.obstruction import value_at
+from residua_symbolic.series.constructions.stream_networks import stream_network
+from residua_symbolic.series.constructions.streams import Stream, matched, reverted, taylor
 
 ORDERS = (7, 11, 15, 23)  # after which the blocks of the reversion are cut off
 BUILT = 11  # the one that is built in torch

@@ -24,13 +24,13 @@ from residua_symbolic.expressions.evaluation import evaluate
 from residua_symbolic.expressions.given import Given, given
 from residua_symbolic.expressions.graph import Graph, Node
 from residua_symbolic.printing import latex
-from residua_symbolic.series.exact import coefficients
-from residua_symbolic.series.mean_square import mean_square_error
-from residua_symbolic.series.obstruction import State
-from residua_symbolic.series.radius import expression_radius
-from residua_symbolic.series.remainders import expression_remainder
-from residua_symbolic.series.stream_networks import ExactNetwork
-from residua_symbolic.series.streams import taylor
+from residua_symbolic.series.approximation.mean_square import mean_square_error
+from residua_symbolic.series.coefficients.exact import coefficients
+from residua_symbolic.series.constructions.obstruction import State
+from residua_symbolic.series.constructions.stream_networks import ExactNetwork
+from residua_symbolic.series.constructions.streams import taylor
+from residua_symbolic.series.convergence.radius import expression_radius
+from residua_symbolic.series.enclosures.remainders import expression_remainder
 
 BITS = 1024  # of values: blocks that explode lose digits, and Arb says how many
 POINTS = 401

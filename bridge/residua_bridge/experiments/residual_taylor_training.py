@@ -25,8 +25,8 @@ from residua_network import Activation, Layer, Linear, Network, Residual
 from residua_numeric import Measurement, Task, measure, weights_of
 from residua_numeric.ensemble import Ensemble, train_many
 from residua_symbolic import Prediction
-from residua_symbolic.series.stream_networks import stream_network
-from residua_symbolic.series.streams import matched
+from residua_symbolic.series.constructions.stream_networks import stream_network
+from residua_symbolic.series.constructions.streams import matched
 
 WIDTH = 24  # of a branch; the stream is one number wide
 POINTS = 1000

@@ -19,11 +19,11 @@ from residua_symbolic import Prediction
 from residua_symbolic.domains import balls
 from residua_symbolic.expressions.given import given
 from residua_symbolic.prediction import RESOLUTION
-from residua_symbolic.series.minimax import best_in_supremum
-from residua_symbolic.series.quadrature import constant
-from residua_symbolic.series.remainders import expression_remainder
-from residua_symbolic.series.sine_errors import sine_error
-from residua_symbolic.series.sine_legendre import sine_best_error
+from residua_symbolic.series.approximation.minimax import best_in_supremum
+from residua_symbolic.series.approximation.quadrature import constant
+from residua_symbolic.series.approximation.sine_errors import sine_error
+from residua_symbolic.series.approximation.sine_legendre import sine_best_error
+from residua_symbolic.series.enclosures.remainders import expression_remainder
 
 Floats = NDArray[np.float64]
 SINE = "sin(x)"

@@ -22,10 +22,10 @@ from residua_numeric.weights import put
 from residua_symbolic import Prediction
 from residua_symbolic.domains import balls
 from residua_symbolic.expressions.given import given
-from residua_symbolic.series.piece_laws import ball_of, sine_constant, sine_supremum_constant
-from residua_symbolic.series.piecewise_linear import PiecewiseLinear, best_fit
-from residua_symbolic.series.relu_laws import hinges
-from residua_symbolic.series.sine_pieces import best_supremum, mean_square_floors
+from residua_symbolic.series.approximation.piece_laws import ball_of, sine_constant, sine_supremum_constant
+from residua_symbolic.series.approximation.piecewise_linear import PiecewiseLinear, best_fit
+from residua_symbolic.series.approximation.relu_laws import hinges
+from residua_symbolic.series.approximation.sine_pieces import best_supremum, mean_square_floors
 
 FITS, NEEDED = "How well N pieces can do", "How many pieces an error takes"  # tables
 FOUND, LEAST = "found", "no N pieces do better than"  # columns

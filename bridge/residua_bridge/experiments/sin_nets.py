@@ -12,7 +12,7 @@ from residua_network import Activation, Dropout, Layer, Linear, Network
 from residua_numeric.ensemble import Ensemble, train_many
 from residua_numeric.pieces import Pieces, pieces
 from residua_numeric.tasks import Task
-from residua_symbolic.series.piecewise_linear import PiecewiseLinear, quadrature
+from residua_symbolic.series.approximation.piecewise_linear import PiecewiseLinear, quadrature
 
 Floats = NDArray[np.float64]
 POINTS = 10_000  # 002, L73

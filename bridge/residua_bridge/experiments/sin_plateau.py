@@ -6,7 +6,7 @@ from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.sin_errors import TAYLOR, closed_forms
 from residua_bridge.findings import Section, Table
 from residua_bridge.study import Finding, Settings
-from residua_symbolic.series.plateau import distances, plateau_rule, plateau_start, room
+from residua_symbolic.series.approximation.plateau import distances, plateau_rule, plateau_start, room
 
 BOUNDS, STARTS, READINGS = "Distance to T_n, whatever the network", "Where the plateau starts", "What term 11 means"
 SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001)

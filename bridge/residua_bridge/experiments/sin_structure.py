@@ -18,8 +18,8 @@ from residua_numeric import Measurement, build
 from residua_numeric.state import global_seed
 from residua_symbolic import Prediction, jacobian
 from residua_symbolic.expressions.given import given
-from residua_symbolic.series.piecewise_linear import best_fit
-from residua_symbolic.series.relu_laws import dropout_order, linear_stack, parabola
+from residua_symbolic.series.approximation.piecewise_linear import best_fit
+from residua_symbolic.series.approximation.relu_laws import dropout_order, linear_stack, parabola
 
 LAYERS, WIDTH, SEEDS = 6, 16, 5
 ORDERS = "One mask, two orders"  # table

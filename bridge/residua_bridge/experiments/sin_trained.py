@@ -20,8 +20,8 @@ from residua_bridge.verdict import Discrepancy, Uncertain
 from residua_numeric import Measurement
 from residua_symbolic import Prediction
 from residua_symbolic.prediction import RESOLUTION
-from residua_symbolic.series.plateau import distances
-from residua_symbolic.series.sine_pieces import mean_square_floors
+from residua_symbolic.series.approximation.plateau import distances
+from residua_symbolic.series.approximation.sine_pieces import mean_square_floors
 
 PRINTED = 5.92e-4  # 002, L82
 SHARE = 0.01  # of D: what one would call flat in a plot

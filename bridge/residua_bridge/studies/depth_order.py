@@ -39,9 +39,9 @@ from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.findings import Section
 from residua_bridge.formats._text import spoken
 from residua_bridge.study import By, Study
-from residua_symbolic.series.degree_laws import degree_of_depth, every_polynomial, width_one
-from residua_symbolic.series.floors import width_one_law
-from residua_symbolic.series.sine_legendre import best_mean_square_of_sine
+from residua_symbolic.series.approximation.floors import width_one_law
+from residua_symbolic.series.approximation.sine_legendre import best_mean_square_of_sine
+from residua_symbolic.series.constructions.degree_laws import degree_of_depth, every_polynomial, width_one
 
 CLAIMED = "Claims of document 000"
 WIDE = (1, 2, 3, 4, 8, 16, 32, 64, 128)

@@ -14,7 +14,7 @@ from residua_bridge.experiments.residual_taylor_targets import Target, up
 from residua_bridge.experiments.residual_taylor_training import TrainedStreams
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
-from residua_symbolic.series import construction, folds
+from residua_symbolic.series.constructions import construction, folds
 
 SIN = Target("sin", "sin(x)", "pi", "[−π, π]")
 EXP = Target("exp", "exp(x)", "pi", "[−π, π]")

@@ -39,10 +39,10 @@ from residua_bridge.experiments.sin_trained import (
 from residua_bridge.experiments.texts import percent
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
-from residua_symbolic.series.piece_laws import mean_square_law, supremum_law
-from residua_symbolic.series.relu_laws import HINGES, ORDER, PARABOLA, STACK
-from residua_symbolic.series.sine_errors import mean_square_of_sine
-from residua_symbolic.series.sine_legendre import best_mean_square_of_sine, sine_best_error
+from residua_symbolic.series.approximation.piece_laws import mean_square_law, supremum_law
+from residua_symbolic.series.approximation.relu_laws import HINGES, ORDER, PARABOLA, STACK
+from residua_symbolic.series.approximation.sine_errors import mean_square_of_sine
+from residua_symbolic.series.approximation.sine_legendre import best_mean_square_of_sine, sine_best_error
 
 TERM = 11  # 002, L82
 CHANCE = 0.01  # of a word that only looks borne out, where it rests on a number of networks

@@ -21,9 +21,10 @@ from residua_symbolic.expressions.conversion import from_program
 from residua_symbolic.expressions.evaluation import PointError, evaluate
 from residua_symbolic.expressions.given import Given, exactly
 from residua_symbolic.expressions.graph import Graph, Node
-from residua_symbolic.series.analytic import OfGraph
-from residua_symbolic.series.circles import singular_functions
-from residua_symbolic.series.complex_balls import TooWideError
+from residua_symbolic.series.convergence.analytic import OfGraph
+from residua_symbolic.series.convergence.circles import singular_functions
+from residua_symbolic.series.convergence.complex_balls import TooWideError
+from residua_symbolic.series.convergence.radius import Radius, expression_radius
 from residua_symbolic.series.decimals import (
     PRECISIONS,
     ball,
@@ -31,7 +32,8 @@ from residua_symbolic.series.decimals import (
     whole_numbers,
     written,
 )
-from residua_symbolic.series.models import ModelDomain, line
+from residua_symbolic.series.enclosures.models import ModelDomain, line
+from residua_symbolic.series.enclosures.remainders import expression_box_remainder, expression_remainder
 from residua_symbolic.series.printed import (
     coefficient_table,
     displacements,
@@ -43,8 +45,6 @@ from residua_symbolic.series.printed import (
     radius_dict,
     terms_in_words,
 )
-from residua_symbolic.series.radius import Radius, expression_radius
-from residua_symbolic.series.remainders import expression_box_remainder, expression_remainder
 from residua_symbolic.tables import Grid, escaped, for_notebook
 
 SEEN_POINTS = 201  # of an interval or box, at most, at which the error is looked at beside its bound
@@ -129,7 +129,7 @@ class ExpressionSeries:
 
     def mean_square_error(self, lower: object, upper: object) -> Any:
         """Mean of (f − T_n)² over lower <= x <= upper: exact (SymPy) where the integral is known, else an Enclosure."""
-        from residua_symbolic.series.mean_square import mean_square_error
+        from residua_symbolic.series.approximation.mean_square import mean_square_error
 
         name = self._only_variable("a mean square error")
         low, high = self.corners(lower, upper)

@@ -8,6 +8,7 @@ import sympy as sp
 from residua_network import ResiduaError
 from residua_symbolic.enclosure import Enclosure
 from residua_symbolic.printing import latex
+from residua_symbolic.series.convergence.radius import Radius
 from residua_symbolic.series.decimals import (
     LINE,
     decimal,
@@ -20,7 +21,6 @@ from residua_symbolic.series.decimals import (
     width,
     within,
 )
-from residua_symbolic.series.radius import Radius
 from residua_symbolic.tables import Grid
 
 if TYPE_CHECKING:

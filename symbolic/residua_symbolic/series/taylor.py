@@ -10,9 +10,9 @@ from residua_network import Network, Program, ResiduaError
 from residua_network.checks import whole
 from residua_symbolic.domains import balls
 from residua_symbolic.expressions.given import Given, exactly, given
-from residua_symbolic.series.exact import coefficients, polynomial
+from residua_symbolic.series.coefficients.exact import coefficients, polynomial
 from residua_symbolic.series.expression import WHERE, ExpressionSeries
-from residua_symbolic.series.network import NetworkSeries, network_series
+from residua_symbolic.series.networks.network import NetworkSeries, network_series
 from residua_symbolic.weights import Weights
 
 HIGHEST_ORDER = 2000

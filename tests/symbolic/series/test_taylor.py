@@ -288,7 +288,7 @@ def test_a_radius_that_cannot_be_had_is_said_and_nothing_else_fails(monkeypatch:
 
 
 def test_an_estimated_radius_does_not_look_proved(monkeypatch: pytest.MonkeyPatch) -> None:
-    from residua_symbolic.series.radius import Radius
+    from residua_symbolic.series.convergence.radius import Radius
 
     guess = Radius.estimated(1.23456789, 0.0, "from nothing")
     monkeypatch.setattr("residua_symbolic.series.expression.expression_radius", lambda *_: guess)

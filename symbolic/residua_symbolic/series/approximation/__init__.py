@@ -1,0 +1,1 @@
+"""Mean square errors, and best approximations by polynomials and by linear pieces."""

@@ -1,0 +1,1 @@
+"""Exact Taylor coefficients of expressions."""

@@ -1,0 +1,1 @@
+"""Radii of convergence: singularities found, excluded, certified."""

@@ -1,0 +1,1 @@
+"""Taylor enclosures: bounds of derivatives that are proved, and certified remainders."""

@@ -1,0 +1,1 @@
+"""Taylor series of whole networks."""
