@@ -11,7 +11,7 @@ from residua_bridge.experiments.certified_parameters import Parameters
 from residua_bridge.experiments.certified_radius import Radii
 from residua_bridge.experiments.certified_trials import CertifiedTrials
 from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, claims_section
-from residua_bridge.findings import Cell, Section
+from residua_bridge.findings import Cell, Section, VerdictText
 from residua_bridge.study import By, Study
 
 TRAINING = By(500, 4000)
@@ -94,12 +94,18 @@ def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
     return (claims_section("Claims of document 000", prose, CLAIMS, sections),)
 
 
+def _about(verdict: VerdictText) -> str:
+    """Which network a verdict is on."""
+    return verdict.statement.rpartition(": ")[2]
+
+
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     """Read off tables and verdicts."""
     evidence = Evidence(sections)
     verdicts = [v for section in sections for v in section.verdicts]
     good = sum(v.expected == v.verdict and v.explained for v in verdicts)
     enclosed = [v for v in verdicts if v.statement.startswith("Every measured f − T_n")]
+    truncated = [v for v in verdicts if v.statement.startswith("T_n is the network")]
     held = all(v.verdict == "agree" for v in enclosed)
     radii = {str(row[0]): row for row in evidence.rows("Radius of convergence")}
     roots = {str(row[0]): row for row in evidence.rows("Radius from coefficients") if row[1] == "root test"}
@@ -114,9 +120,12 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
             if held
             else "Not every measured error lies in its certified enclosure; "
         )
-        + f"{'; '.join(dict.fromkeys(v.note for v in enclosed))}. Random trials: "
+        + "; ".join(f"{_about(v)}: {v.note.partition(',')[0]}" for v in enclosed)
+        + ". Random trials: "
         f"{tried['values outside their enclosure']} values outside their enclosures in {tried['trials']} of this run.",
-        "T_n in the place of the network differs from it, and the certified truncation accounts for all of the difference.",
+        "T_n in the place of the network differs from it, and the certified truncation accounts for all of the difference."
+        if all(v.verdict == "differ" and v.explained for v in truncated)
+        else "What T_n differs by from the network is not always accounted for by the certified truncation.",
         "Coefficients of whole networks come out three ways: balls leave at most "
         f"{max(float(row[1]) for row in coefficients):.2g} of them open, float64 recurrences err by at most {max(float(row[2]) for row in coefficients):.2g}, and those that were "
         f"measured on the torch models differ by at most {max(float(row[3]) for row in coefficients):.2g} up to order 20.",
