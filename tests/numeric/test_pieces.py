@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -185,6 +186,6 @@ def test_refusals(message: str, net: Network, ends: tuple[float, float]) -> None
 
 
 def test_too_many_knots_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("residua_numeric.pieces.LARGEST", 100)
+    monkeypatch.setattr(import_module("residua_numeric.pieces"), "LARGEST", 100)  # the package has the function
     with pytest.raises(ResiduaError, match="too many"):
         pieces(sawtooth(9), 0.0, 1.0)
