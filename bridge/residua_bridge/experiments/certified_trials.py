@@ -592,6 +592,7 @@ class CertifiedTrials:
                 f"{full['mpmath']}); it is repeated by python -m residua_bridge.experiments.certified_trials "
                 "LOG PROCESSES."
             )
+            notes += [f"{full['remark']}."] if "remark" in full else []
         rows = tuple((what, *(_shown(t[key]) for t in tallies)) for key, what in ROWS.items())
         table = Table("Reliability", ("", *columns), rows, CAPTION)
         return Finding(Section(self.title, (*self.prose, *notes), tables=(table,)))
