@@ -10,7 +10,7 @@ import sympy as sp
 from residua_symbolic.counting import different
 
 MOST_BITS = 2**16  # of a coefficient: 20,000 digits; every level of x^2/3 doubles them
-SECONDS = 10.0  # of this process, for what SymPy does in one call
+SECONDS = 40.0  # of this process, for what SymPy does in one call; the 64 levels of the logistic map take 4 to 12
 GROWTH = 3.0  # a piece of work takes at most so many times as long as the one of its kind before: trees double
 LARGEST_GRAPH = 300_000  # nodes of a graph that is differentiated once more
 
