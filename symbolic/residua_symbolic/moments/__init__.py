@@ -1,0 +1,1 @@
+"""Expectations over random weights: what a network does at initialisation, layer by layer."""
