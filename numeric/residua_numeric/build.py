@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,32 +43,50 @@ def seed_of(seed: object, where: str) -> int:
 
 def initial_weights(net: Network, seed: int, init: str | float) -> Mapping[str, Tensor]:
     """{name: float64 tensor}, drawn in the order of the layers."""
-    if isinstance(init, str):
-        one_of(init, INITS, "init", "build")
-    elif not number(init, "init", "build") > 0:
-        raise DescriptionError(f"build: init must be one of {', '.join(INITS)} or a number above 0, got {init!r}")
+    check_init(init, "build")
     generator = torch.Generator().manual_seed(seed_of(seed, "build"))
     return {
-        f"{place}.{name}": tensor
+        f"{place}.{name}": _drawn(law, layer.shapes[name], generator)
         for place, layer in net.walk()
-        for name, tensor in _draw(layer, init, generator).items()
+        for name, law in initial_laws(layer, init).items()
     }
 
 
-def _draw(layer: Layer, init: str | float, generator: torch.Generator) -> dict[str, Tensor]:
-    """Matrices are drawn; vectors begin at the value that changes nothing, except beside a matrix under "torch"."""
+def check_init(init: object, where: str) -> None:
+    """Raises DescriptionError for what is no initialisation."""
+    if isinstance(init, str):
+        one_of(init, INITS, "init", where)
+    elif not number(init, "init", where) > 0:
+        raise DescriptionError(f"{where}: init must be one of {', '.join(INITS)} or a number above 0, got {init!r}")
+
+
+class Law(NamedTuple):
+    """How the entries of an array begin."""
+
+    word: str  # "normal", "uniform" or "constant"
+    size: float  # the standard deviation; the bound on both sides; the value
+
+
+def initial_laws(layer: Layer, init: str | float) -> dict[str, Law]:
+    """Of each array. Matrices are drawn; vectors begin at the value that changes nothing, except beside a matrix under
+    "torch"."""
     matrix = next((shape for shape in layer.shapes.values() if len(shape) == 2), None)
-    drawn = {}
+    laws = {}
     for name, shape in layer.shapes.items():
-        tensor = torch.empty(shape, dtype=torch.float64)
         if matrix is not None and init == "torch":
-            bound = 1 / math.sqrt(matrix[1])
-            drawn[name] = tensor.uniform_(-bound, bound, generator=generator)
+            laws[name] = Law("uniform", 1 / math.sqrt(matrix[1]))
         elif shape == matrix:
-            drawn[name] = tensor.normal_(0.0, math.sqrt(_variance(init, *shape)), generator=generator)
+            laws[name] = Law("normal", math.sqrt(_variance(init, *shape)))
         else:
-            drawn[name] = tensor.fill_(layer.parameters[name].absent)
-    return drawn
+            laws[name] = Law("constant", layer.parameters[name].absent)
+    return laws
+
+
+def _drawn(law: Law, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    tensor = torch.empty(shape, dtype=torch.float64)
+    if law.word == "uniform":
+        return tensor.uniform_(-law.size, law.size, generator=generator)
+    return tensor.normal_(0.0, law.size, generator=generator) if law.word == "normal" else tensor.fill_(law.size)
 
 
 def _variance(init: str | float, n_out: int, n_in: int) -> float:

@@ -44,6 +44,37 @@ class Bar:
         self.progress.update(self.progress.task_ids[0], completed=done, description=text)
 
 
+class Counter:
+    """How many of `total` things are done, on stderr.
+
+    shown: True at once, False never, None after two seconds if stderr is a terminal.
+    """
+
+    def __init__(self, total: int, what: str, shown: bool | None = None) -> None:
+        self.total, self.what = total, what
+        self.wanted = sys.stderr.isatty() if shown is None else shown
+        self.begin = time.monotonic()
+        self.next = self.begin + (DELAY if shown is None else 0.0)
+        self.progress: Progress | None = None
+
+    def __enter__(self) -> "Counter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+
+    def update(self, done: int) -> None:
+        """Call as often as you like; draws seldom."""
+        now = time.monotonic()
+        if not self.wanted or (now < self.next and not (done == self.total and self.progress)):
+            return
+        self.next = now + INTERVAL
+        if self.progress is None:
+            self.progress = _progress(self.total)
+        self.progress.update(self.progress.task_ids[0], completed=done, description=self.what)
+
+
 def _progress(steps: int) -> Progress:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     progress = Progress(*columns, console=Console(stderr=True), transient=False)

@@ -3,6 +3,11 @@
 A file gives `module(layer)`, the torch module of a description; `TYPES`, the module classes that it can describe;
 and `layer(module, branch, dtype)`, the description of such a module (`branch`: the layers inside, already described;
 `dtype`: that of the model). `layer` raises DescriptionError, without a place, for settings that residua does not know.
+
+It may give `stacked(layer, own, x, training, branch)` as well: the outputs of several such modules at once, x and
+they of shape (networks, rows, features), faster than `torch.func.vmap` of the module, which takes its place where it
+is missing. `own`: {name: (networks, *shape)}, parameters and buffers; `training`: whether stored statistics are to
+move, in place; `branch`: what is inside, as a function of x.
 """
 
 import importlib

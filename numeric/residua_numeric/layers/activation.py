@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +56,12 @@ TYPES = (Activation, *_TORCH_NAMES)
 
 def module(layer: Described) -> Activation:
     return Activation(layer.name)
+
+
+def stacked(
+    layer: Described, own: Mapping[str, Tensor], x: Tensor, training: bool, branch: Callable[[Tensor], Tensor]
+) -> Tensor:
+    return FUNCTIONS[layer.name](x)
 
 
 def layer(module: nn.Module, branch: tuple[Layer, ...], dtype: torch.dtype) -> Described:

@@ -1,3 +1,5 @@
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -69,6 +71,25 @@ def statistics_used(module: BatchNorm | nn.BatchNorm1d) -> str:
 
 def module(layer: Described) -> BatchNorm:
     return BatchNorm(layer.size, layer.eps, layer.affine, layer.statistics)
+
+
+def stacked(
+    layer: Described, own: Mapping[str, Tensor], x: Tensor, training: bool, branch: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """A feature of one of the networks is a feature of a batch norm as wide as all of them together."""
+    networks, rows, size = x.shape
+    if layer.statistics == "batch" and rows < 2:
+        raise ShapeError(f"{layer!r}: expected at least 2 rows, as it normalises by those of the batch, got {rows}")
+    if layer.statistics == "running":
+        y = (x - own["running_mean"].unsqueeze(1)) * (own["running_var"] + layer.eps).rsqrt().unsqueeze(1)
+    else:
+        mean, variance = (own[name].view(-1) if training else None for name in ("running_mean", "running_var"))
+        flat = x.transpose(0, 1).reshape(rows, networks * size)
+        flat, _, inverse = torch.native_batch_norm(flat, None, None, mean, variance, True, MOMENTUM, layer.eps)
+        if layer.eps == 0 and not inverse.all():  # without ε torch gives 0 for 0 / 0
+            flat = flat.masked_fill(inverse == 0, torch.nan)
+        y = flat.view(rows, networks, size).transpose(0, 1)
+    return torch.addcmul(own["bias"].unsqueeze(1), y, own["weight"].unsqueeze(1)) if layer.affine else y
 
 
 def layer(module: BatchNorm | nn.BatchNorm1d, branch: tuple[Layer, ...], dtype: torch.dtype) -> Described:

@@ -1,3 +1,5 @@
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +29,12 @@ TYPES = (Residual,)
 
 def module(layer: Described) -> Residual:
     return Residual(sequence(layer.branch), layer.scale)
+
+
+def stacked(
+    layer: Described, own: Mapping[str, Tensor], x: Tensor, training: bool, branch: Callable[[Tensor], Tensor]
+) -> Tensor:
+    return torch.add(x, branch(x), alpha=layer.scale)
 
 
 def layer(module: Residual, branch: tuple[Layer, ...], dtype: torch.dtype) -> Described:

@@ -1,5 +1,8 @@
+from collections.abc import Callable, Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from residua_network import DescriptionError, Layer, RMSNorm
 
@@ -8,6 +11,13 @@ TYPES = (nn.RMSNorm,)
 
 def module(layer: RMSNorm) -> nn.RMSNorm:
     return nn.RMSNorm(layer.size, eps=layer.eps, elementwise_affine=layer.affine)
+
+
+def stacked(
+    layer: RMSNorm, own: Mapping[str, Tensor], x: Tensor, training: bool, branch: Callable[[Tensor], Tensor]
+) -> Tensor:
+    y = functional.rms_norm(x, (layer.size,), eps=layer.eps)
+    return y * own["weight"].unsqueeze(1) if layer.affine else y
 
 
 def layer(module: nn.RMSNorm, branch: tuple[Layer, ...], dtype: torch.dtype) -> RMSNorm:
