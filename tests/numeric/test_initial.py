@@ -29,7 +29,7 @@ NORMED = Network((Linear(6, 6), BatchNorm(6, eps=0.0), Activation("relu"), Batch
 
 def by_hand(net: Network, k: int, batch: int, init: str | float, seed: int, dtype: str) -> dict[str, list[float]]:
     """The same network as a torch model, its layers run one by one, its sums written out."""
-    weights, x, g = (one for one in _Draw(net, batch, init, seed, dtype)(k, 1))
+    weights, x, g = _Draw(net, batch, init, seed, dtype)(k, 1)
     model = build(net, dtype=dtype).eval()
     put(model, {name: tensor[0] for name, tensor in weights.items()})
     values = [x[0].requires_grad_()]
@@ -37,15 +37,17 @@ def by_hand(net: Network, k: int, batch: int, init: str | float, seed: int, dtyp
         values.append(module(values[-1]))
     found: dict[str, list[float]] = {name: [] for name in COLUMNS}
     pairs = [(a, b) for a in range(batch) for b in range(batch) if a != b]
-    for h in values:
-        u = g[0] if h is values[-1] else torch.autograd.grad(values[-1], h, g[0], retain_graph=True)[0]
-        h, u = h.detach().double().numpy(), u.double().numpy()
-        found["mean_squares"].append(np.mean(h**2))
-        found["means"].append(np.mean(h))
-        found["row_means"].append(np.mean([np.mean(row) ** 2 for row in h]))
-        found["gradients"].append(np.sum(u**2))
-        found["products"].append(np.mean([np.mean(h[a] * h[b]) for a, b in pairs]) if pairs else math.nan)
-        found["gradient_products"].append(np.mean([np.sum(u[a] * u[b]) for a, b in pairs]) if pairs else math.nan)
+    for value in values:
+        gradient = g[0] if value is values[-1] else torch.autograd.grad(values[-1], value, g[0], retain_graph=True)[0]
+        h, u = value.detach().double().numpy(), gradient.double().numpy()
+        found["mean_squares"].append(float(np.mean(h**2)))
+        found["means"].append(float(np.mean(h)))
+        found["row_means"].append(float(np.mean([np.mean(row) ** 2 for row in h])))
+        found["gradients"].append(float(np.sum(u**2)))
+        found["products"].append(float(np.mean([np.mean(h[a] * h[b]) for a, b in pairs])) if pairs else math.nan)
+        found["gradient_products"].append(
+            float(np.mean([np.sum(u[a] * u[b]) for a, b in pairs])) if pairs else math.nan
+        )
     return found
 
 
