@@ -1,5 +1,6 @@
 """The words that a comparison can end with, and what it ends with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -61,6 +62,60 @@ class Row:
     pulled_bound: float = 0.0
 
 
+@dataclass(frozen=True)
+class Term:
+    """A cause of a difference: its signed size and error bar in the quantity's units, and how they were obtained."""
+
+    cause: str
+    value: float
+    bar: float
+    how: str
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A quantity at one combination of sizes: what was predicted, what was measured, its standard error."""
+
+    sizes: Mapping[str, float]
+    predicted: float
+    measured: float
+    bar: float
+    repetitions: int
+
+
+@dataclass(frozen=True)
+class LadderFit:
+    """The fit along one size, `name`, others as in `sizes`: at `line`, the law and the fit through what was measured.
+
+    `left` is what remains in the limit, relative to the law's unit.
+    """
+
+    name: str
+    sizes: Mapping[str, float]
+    line: tuple[float, ...]
+    law: tuple[float, ...]
+    fit: tuple[float, ...]
+    left: Uncertain
+
+
+@dataclass(frozen=True)
+class Budget:
+    """measured = predicted + Σ terms + unexplained, signed, in the quantity's own units.
+
+    `rungs` and `fits` are the ladders that the terms come from; `standard_errors` how many of them the law is off, one
+    number for each value of the sizes in which it is not a limit.
+    """
+
+    predicted: float
+    measured: Uncertain
+    terms: tuple[Term, ...]
+    unexplained: Uncertain
+    statistic: str = ""
+    rungs: tuple[Rung, ...] = ()
+    fits: tuple[LadderFit, ...] = ()
+    standard_errors: tuple[float, ...] = ()
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Discrepancy:
     """A prediction and a measurement of one quantity: by how much they differ, the causes, and the verdict.
@@ -82,6 +137,7 @@ class Discrepancy:
     rows: tuple[Row, ...] = ()
     title: str = ""
     assumptions: tuple[str, ...] = field(default=())
+    budget: Budget | None = None
 
     @property
     def suspects(self) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Why a prediction and a measurement differ: laws of statistical quantities, ladders of sizes, budgets, verdicts."""

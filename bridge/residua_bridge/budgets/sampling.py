@@ -1,0 +1,232 @@
+"""Repetitions at every size of a ladder, and where more of them tell most."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+
+from residua_bridge.budgets.decision import bars_needed, standardised
+from residua_bridge.budgets.estimate import Estimate, Floats, checked, estimate
+from residua_bridge.budgets.extrapolation import Fit, fitted
+from residua_bridge.budgets.law import PRECISION, Ladder, Law, Sizes, Source
+from residua_bridge.verdict import Uncertain
+
+GROWTH = 4.0  # times the repetitions at most from one look to the next
+LEAST_GROWTH = 1.25  # less is not worth a look
+
+
+@dataclass
+class Rung:
+    """One combination of sizes with everything drawn at it."""
+
+    sizes: Mapping[str, float]
+    data: list[Floats] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """Repetitions drawn so far."""
+        return sum(map(len, self.data))
+
+    def estimate(self, statistic: str) -> Estimate:
+        """Over all blocks."""
+        return estimate(np.concatenate(self.data), statistic)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A law met at one rung, all relative to the law's unit there: measured − predicted, with its standard error."""
+
+    sizes: Mapping[str, float]
+    predicted: Uncertain
+    measured: Estimate
+    unit: float
+    difference: float
+    bar: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """The law judged at one value of the sizes in which it is not a limit, by the fit over those in which it is.
+
+    `difference` ± `bar` is what is left in the limit, relative to the unit; `explained` the same less what the
+    approximations account for; `z` and `explained_z` are their standard normal quantiles.
+    """
+
+    rungs: tuple[Compared, ...]
+    point: int
+    fit: Fit
+    bar: float
+    z: float
+    explained: float
+    explained_z: float
+    freedom: float
+    heavy: bool
+    missing: int
+
+    @property
+    def difference(self) -> float:
+        """What is left in the limit."""
+        return self.fit.limit
+
+    @property
+    def here(self) -> Compared:
+        """The rung at the point's own sizes."""
+        return self.rungs[self.point]
+
+    @property
+    def here_z(self) -> float:
+        """The measured difference at the point's own sizes, as a standard normal quantile."""
+        m = self.here.measured
+        return standardised(self.here.difference, self.here.bar, m.freedom, m.skewness)
+
+
+class Sample:
+    """Rungs by their sizes, each drawn in blocks that no other rung and no other look has."""
+
+    def __init__(self, law: Law, source: Source, ladder: Ladder, statistic: str) -> None:
+        self.law, self.source, self.ladder, self.statistic = law, source, ladder, statistic
+        self.rungs: dict[tuple[float, ...], Rung] = {}
+        self.blocks = count()
+        self.along = {n: tuple(map(float, sizes)) for n, sizes in ladder.along.items() if n != PRECISION}
+        self.further = {n: list(map(float, sizes)) for n, sizes in ladder.further.items()}
+
+    @property
+    def limits(self) -> dict[str, float | None]:
+        """The sizes in which the law is a limit and a ladder is run, with the orders of their corrections."""
+        return {n: order for n, order in self.law.limits.items() if n in self.along}
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The sizes in which the law is a limit and only one is run."""
+        return tuple(n for n in self.law.limits if n not in self.along)
+
+    def designs(self) -> list[list[dict[str, float]]]:
+        """The groups: the point and each value of the sizes that are no limits, with its rungs, the own sizes first."""
+        point = {n: float(size) for n, size in self.ladder.point.items()}
+        heads = [point]
+        heads += [{**point, n: s} for n, sizes in self.along.items() if n not in self.limits for s in sizes]
+        groups = []
+        for head in _unlike(heads):
+            stars = [{**head, n: s} for n in self.limits for s in self.along[n]]
+            groups.append(_unlike([head, *stars]))
+        return groups
+
+    def rung(self, sizes: Sizes) -> Rung:
+        """The rung of these sizes."""
+        return self.rungs.setdefault(tuple(sizes.values()), Rung(sizes))
+
+    def draw(self, rung: Rung, repetitions: int) -> None:
+        """So many more repetitions at a rung, in a block of their own."""
+        words = ", ".join(f"{name} {size:g}" for name, size in rung.sizes.items())
+        start = time.process_time()
+        drawn = self.source.draw(dict(rung.sizes), repetitions, next(self.blocks))
+        rung.seconds += time.process_time() - start
+        rung.data.append(checked(drawn, repetitions, self.statistic, f"source of {self.law.quantity!r} at {words}"))
+
+    def groups(self) -> list[Group]:
+        """The law met by everything drawn so far."""
+        return [self._group([self._compared(self.rung(s)) for s in design]) for design in self.designs()]
+
+    def _compared(self, rung: Rung) -> Compared:
+        found, predicted = rung.estimate(self.statistic), self.law.predicted(rung.sizes)
+        unit = self.law.unit(rung.sizes)
+        rounding = self.ladder.rounding * max(abs(predicted.value), unit)
+        bar = math.hypot(found.bar, predicted.bar, rounding)
+        return Compared(rung.sizes, predicted, found, unit, (found.value - predicted.value) / unit, bar / unit)
+
+    def _group(self, rungs: Sequence[Compared]) -> Group:
+        differences, bars = (np.array([getattr(r, name) for r in rungs]) for name in ("difference", "bar"))
+        missing = sum(r.measured.missing for r in rungs)
+        here = rungs[0]
+        usable = bool(np.isfinite(differences).all() and np.isfinite(bars).all())
+        if not usable:  # no fit of what is not a number
+            differences, bars = np.full(len(rungs), math.nan), np.full(len(rungs), math.nan)
+            empty = Fit(math.nan, math.nan, math.nan, bars, {}, math.nan, 1.0, 1.0, {}, ())
+            return Group(tuple(rungs), 0, empty, math.nan, math.nan, math.nan, math.nan, 1.0, False, missing)
+        least = min(r.measured.freedom for r in rungs)
+        fit = fitted([r.sizes for r in rungs], differences, bars, least, self.limits, self.law.vanishing, 0)
+        bar = fit.bar * fit.spread
+        sampling = (fit.weights * bars) ** 2
+        freedom, skewness = _combined(fit, rungs, bars, sampling)
+        approximated = self.law.approximated(here.sizes)
+        explained = fit.limit - approximated.value / here.unit
+        return Group(
+            rungs=tuple(rungs),
+            point=0,
+            fit=fit,
+            bar=bar,
+            z=standardised(fit.limit, bar, freedom, skewness),
+            explained=explained,
+            explained_z=standardised(explained, math.hypot(bar, approximated.bar / here.unit), freedom, skewness),
+            freedom=freedom,
+            heavy=any(
+                r.measured.heavy for r, share in zip(rungs, sampling, strict=True) if share > sampling.sum() / 20
+            ),
+            missing=missing,
+        )
+
+    def planned(self, groups: Sequence[Group], settled: bool) -> list[tuple[Rung, int]]:
+        """How many more repetitions each rung gets before the next look.
+
+        Within a group in proportion to |weight in the limit| × standard deviation / √cost (Neyman); each group as many
+        times more as its bar is too wide, up to `GROWTH`; twice as many everywhere once all bars are narrow enough.
+        """
+        need = self.ladder.resolution / bars_needed(len(groups))
+        plan: dict[int, int] = {}
+        rungs = {id(rung): rung for rung in self.rungs.values()}
+        for group, design in zip(groups, self.designs(), strict=True):
+            mine = [self.rung(s) for s in design]
+            growth = 2.0 if settled else _growth(group.bar / need)
+            for rung, more in zip(mine, self._shared_out(group, mine, growth), strict=True):
+                plan[id(rung)] = max(plan.get(id(rung), 0), more)
+        return [(rungs[key], more) for key, more in plan.items() if more]
+
+    def _shared_out(self, group: Group, rungs: Sequence[Rung], growth: float) -> list[int]:
+        counts = np.array([r.count for r in rungs], dtype=float)
+        cost = np.array([float(getattr(self.source, "cost", _alike)(dict(r.sizes))) for r in rungs])
+        more = (growth - 1) * float(counts @ cost)
+        spreads = np.array([r.bar for r in group.rungs]) * np.sqrt(counts)
+        wanted = abs(group.fit.weights) * spreads / np.sqrt(cost)
+        if not np.isfinite(wanted).all() or not wanted.sum() > 0:
+            wanted = np.ones_like(counts)
+        target = wanted * (more + float(counts @ cost)) / float(wanted @ cost)
+        missing = np.maximum(target - counts, 0.0)
+        spent = float(missing @ cost)
+        return [math.ceil(m * more / spent) if spent > 0 else 0 for m in missing]
+
+
+def seconds_of(plan: Sequence[tuple[Rung, int]]) -> float:
+    """About how long a plan takes, by how long the same rungs took so far."""
+    return sum(more * rung.seconds / rung.count for rung, more in plan)
+
+
+def _combined(fit: Fit, rungs: Sequence[Compared], bars: Floats, sampling: Floats) -> tuple[float, float]:
+    """Degrees of freedom of the limit (Welch and Satterthwaite) and its skewness, from those of the rungs."""
+    own = np.array([r.measured.bar / r.unit for r in rungs])
+    variances = (fit.weights * own) ** 2
+    freedoms = np.array([r.measured.freedom for r in rungs])
+    less = float(np.sum(variances**2 / freedoms))
+    total = fit.bar**2
+    freedom = total**2 / less if less > 0 else math.inf
+    third = float(np.sum(np.sign(fit.weights) * variances**1.5 * [r.measured.skewness for r in rungs]))
+    return freedom, third / total**1.5 if total > 0 else 0.0
+
+
+def _growth(times: float) -> float:
+    """How many times the repetitions, for a bar so many times too wide; a little more than that takes."""
+    if not times > 1:
+        return 1.0
+    return min(GROWTH, max(LEAST_GROWTH, 1.2 * times**2))
+
+
+def _alike(sizes: Sizes) -> float:
+    return 1.0
+
+
+def _unlike(sizes: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """Without repetitions, in order."""
+    return list({tuple(s.items()): s for s in sizes}.values())
