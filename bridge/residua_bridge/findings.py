@@ -99,6 +99,51 @@ class Matrix:
 
 
 @dataclass(frozen=True)
+class TermText:
+    """A term of a budget: its signed size and error bar, and how they were obtained."""
+
+    cause: str
+    value: float
+    bar: float
+    how: str
+
+
+@dataclass(frozen=True)
+class BudgetText:
+    """measured = predicted + the terms + unexplained, in the quantity's own units; `bar` is that of `measured`."""
+
+    predicted: float
+    measured: float
+    bar: float
+    terms: tuple[TermText, ...]
+    unexplained: float
+    unexplained_bar: float
+    statistic: str
+
+
+@dataclass(frozen=True)
+class Steps:
+    """One comparison in a waterfall: from predicted through each cause, and what none explains, to measured."""
+
+    title: str
+    budget: BudgetText
+
+
+@dataclass(frozen=True)
+class Waterfall:
+    """Budgets as pictures, side by side: each cause a bar from where the one above it ends, with its error bar.
+
+    `xlabel` says what is measured, in which units. Titles may hold `$...$`. `name` is the file name without ending.
+    """
+
+    name: str
+    title: str
+    xlabel: str
+    panels: tuple[Steps, ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
 class StepText:
     """One step of a derivation: the statement as LaTeX, the reason, and the proofs that passed in this run."""
 
@@ -132,11 +177,12 @@ class VerdictText:
     unexplained: float
     bar: float
     note: str = ""
+    budget: BudgetText | None = None
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report, printed in the order prose, derivations, drawings, tables, figures, matrices, verdicts."""
+    """A part of a report: prose, derivations, drawings, tables, figures, matrices, waterfalls, verdicts, in this order."""
 
     title: str
     prose: tuple[str, ...] = ()
@@ -146,6 +192,7 @@ class Section:
     verdicts: tuple[VerdictText, ...] = ()
     drawings: tuple[Drawing, ...] = ()
     matrices: tuple[Matrix, ...] = ()
+    waterfalls: tuple[Waterfall, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,9 +217,12 @@ class Findings:
         """All of it, as `as_json` writes it."""
         data = asdict(self)
         for section in data["sections"]:
-            for later in ("drawings", "matrices"):  # reports from before there were any stay as they are
+            for later in ("drawings", "matrices", "waterfalls"):  # reports from before there were any stay as they are
                 if not section[later]:
                     del section[later]
+            for verdict in section["verdicts"]:
+                if verdict["budget"] is None:
+                    del verdict["budget"]
         return as_json(data) + "\n"
 
     @classmethod
@@ -223,6 +273,7 @@ def _section(data: dict[str, Any]) -> Section:
         verdicts=tuple(_verdict(item) for item in data["verdicts"]),
         drawings=tuple(_drawing(item) for item in data.get("drawings", ())),
         matrices=tuple(_matrix(item) for item in data.get("matrices", ())),
+        waterfalls=tuple(_waterfall(item) for item in data.get("waterfalls", ())),
     )
 
 
@@ -261,6 +312,18 @@ def _panel(data: dict[str, Any]) -> Panel:
     return Panel(**{**data, **labels, "values": values, "marked": tuple((i, j) for i, j in data["marked"])})
 
 
+def _waterfall(data: dict[str, Any]) -> Waterfall:
+    panels = tuple(Steps(panel["title"], _budget(panel["budget"])) for panel in data["panels"])
+    return Waterfall(**{**data, "panels": panels})
+
+
+def _budget(data: dict[str, Any]) -> BudgetText:
+    terms = tuple(TermText(**{k: v if k == "how" else _number(v) for k, v in term.items()}) for term in data["terms"])
+    return BudgetText(**{**{k: _number(v) for k, v in data.items()}, "terms": terms})
+
+
 def _verdict(data: dict[str, Any]) -> VerdictText:
     numbers = {name: _number(data[name]) for name in ("difference", "unexplained", "bar")}
-    return VerdictText(**{**data, **numbers, "causes": {k: _number(v) for k, v in data["causes"].items()}})
+    budget = _budget(data["budget"]) if data.get("budget") else None
+    causes = {k: _number(v) for k, v in data["causes"].items()}
+    return VerdictText(**{**data, **numbers, "causes": causes, "budget": budget})

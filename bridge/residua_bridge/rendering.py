@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from residua_bridge.findings import VerdictText
+from residua_bridge.findings import BudgetText, TermText, VerdictText
 from residua_bridge.formats import named
-from residua_bridge.verdict import Discrepancy
+from residua_bridge.verdict import Budget, Discrepancy
 from residua_network import ResiduaError
 
 
@@ -34,6 +34,20 @@ def as_text(d: Discrepancy, statement: str = "", expected: str = "", note: str =
         unexplained=d.unexplained.value,
         bar=d.unexplained.bar,
         note=note or d.reason,
+        budget=None if d.budget is None else budget_text(d.budget),
+    )
+
+
+def budget_text(budget: Budget) -> BudgetText:
+    """A budget as a report prints it."""
+    return BudgetText(
+        predicted=budget.predicted,
+        measured=budget.measured.value,
+        bar=budget.measured.bar,
+        terms=tuple(TermText(term.cause, term.value, term.bar, term.how) for term in budget.terms),
+        unexplained=budget.unexplained.value,
+        unexplained_bar=budget.unexplained.bar,
+        statistic=budget.statistic,
     )
 
 

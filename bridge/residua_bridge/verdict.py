@@ -87,7 +87,7 @@ class Rung:
 class LadderFit:
     """The fit along one size, `name`, others as in `sizes`: at `line`, the law and the fit through what was measured.
 
-    `left` is what remains in the limit, relative to the law's unit.
+    `left` is what remains in the limit, relative to the law's `unit`.
     """
 
     name: str
@@ -95,6 +95,7 @@ class LadderFit:
     line: tuple[float, ...]
     law: tuple[float, ...]
     fit: tuple[float, ...]
+    unit: tuple[float, ...]
     left: Uncertain
 
 

@@ -10,6 +10,7 @@ from residua_bridge.findings import Findings
 from residua_bridge.formats import Format, named
 from residua_bridge.graph_drawing import draw_graph_files
 from residua_bridge.matrix_drawing import draw_matrix_files
+from residua_bridge.waterfall_drawing import draw_waterfall_files
 from residua_network.errors import ResiduaError
 
 DATA = "findings.json"
@@ -84,7 +85,8 @@ def _figures(folder: Path, findings: Findings) -> list[Path]:
     figures = [figure for section in findings.sections for figure in section.figures]
     drawings = [drawing for section in findings.sections for drawing in section.drawings]
     matrices = [matrix for section in findings.sections for matrix in section.matrices]
-    names = [one.name for one in figures] + [one.name for one in drawings] + [one.name for one in matrices]
+    waterfalls = [waterfall for section in findings.sections for waterfall in section.waterfalls]
+    names = [one.name for one in (*figures, *drawings, *matrices, *waterfalls)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ResiduaError(f"{findings.study}: expected figures of different names, got twice: {', '.join(twice)}")
@@ -92,7 +94,8 @@ def _figures(folder: Path, findings: Findings) -> list[Path]:
         folder.mkdir()
     paths = [path for figure in figures for path in draw(figure, folder)]
     paths += [path for drawing in drawings for path in draw_graph_files(drawing, folder)]
-    return paths + [path for matrix in matrices for path in draw_matrix_files(matrix, folder)]
+    paths += [path for matrix in matrices for path in draw_matrix_files(matrix, folder)]
+    return paths + [path for waterfall in waterfalls for path in draw_waterfall_files(waterfall, folder)]
 
 
 def _hidden(place: Path, suffix: str) -> Path:

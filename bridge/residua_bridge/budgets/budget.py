@@ -1,10 +1,10 @@
 """The budget of a difference at the point of a ladder: measured − predicted as a sum of named terms."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from residua_bridge.budgets.law import Sizes, finite
+from residua_bridge.budgets.law import finite
 from residua_bridge.budgets.sampling import Compared, Group, Sample
 from residua_bridge.verdict import Budget, LadderFit, Rung, Term, Uncertain
 
@@ -37,7 +37,7 @@ def budget_of(sample: Sample, groups: Sequence[Group]) -> Budget:
         unexplained=Uncertain(group.explained * here.unit, bar),
         statistic=sample.statistic,
         rungs=tuple(_rung(g, r) for g in groups for r in g.rungs),
-        fits=tuple(fit for k, g in enumerate(groups) for fit in _fits(sample, g, k)),
+        fits=tuple(fit for g in groups for fit in _fits(sample, g)),
         standard_errors=tuple(g.z for g in groups),
     )
 
@@ -88,20 +88,22 @@ def _rung(group: Group, r: Compared) -> Rung:
     return Rung(dict(r.sizes), r.predicted.value, r.measured.value, r.measured.bar, r.measured.count)
 
 
-def _fits(sample: Sample, group: Group, number: int) -> list[LadderFit]:
+def _fits(sample: Sample, group: Group) -> list[LadderFit]:
     """For each ladder of the group: the sizes, the law there, the fit through what was measured, and its limit."""
     found = []
     for name in group.fit.corrections:
         sizes = sorted({r.sizes[name] for r in group.rungs})
         line = _between(sizes)
-        law, fit = [], []
+        law, fit, unit = [], [], []
         for size in line:
             there = {**group.here.sizes, name: size}
             predicted = sample.law.predicted(there).value
             law.append(predicted)
-            fit.append(predicted + group.fit.at(there) * sample.law.unit(there))
+            unit.append(sample.law.unit(there))
+            fit.append(predicted + group.fit.at(there) * unit[-1])
         left = Uncertain(group.difference, group.bar)
-        found.append(LadderFit(name, dict(group.here.sizes), tuple(line), tuple(law), tuple(fit), left))
+        curves = tuple(map(tuple, (line, law, fit, unit)))
+        found.append(LadderFit(name, dict(group.here.sizes), *curves, left))
     return found
 
 
@@ -112,8 +114,3 @@ def _between(sizes: Sequence[float]) -> list[float]:
     if all(float(s).is_integer() for s in sizes):
         line = [float(round(x)) for x in line]
     return sorted({*line, *sizes})
-
-
-def at(point: Sizes, **changed: float) -> Mapping[str, float]:
-    """The sizes of the point with some changed."""
-    return {**point, **changed}

@@ -128,7 +128,7 @@ def _solved(model: Model, sizes: Sequence[Sizes], differences: Floats, bars: Flo
     design = np.array(rows) / bars[:, None]
     target = differences / bars
     free = sum(len(owner) <= 1 for owner in owners)
-    sd = {name: 0.0 for name in model.orders}
+    sd = dict.fromkeys(model.orders, 0.0)
     solution = _least_squares(model, design, target, bars, owners, sd, free)
     for _ in range(2):  # the size of the next orders follows from that of the first
         for k, name in enumerate(model.orders, start=1):

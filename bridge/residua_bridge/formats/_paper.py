@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from residua_bridge.findings import (
+    BudgetText,
     Cell,
     DerivationText,
     Drawing,
@@ -20,6 +21,7 @@ from residua_bridge.findings import (
     StepText,
     Table,
     VerdictText,
+    Waterfall,
 )
 from residua_bridge.formats._text import Maths, Strong, sentence, spoken
 
@@ -48,7 +50,7 @@ class Formula:
     latex: str
 
 
-Picture = Figure | Drawing | Matrix
+Picture = Figure | Drawing | Matrix | Waterfall
 Block = Heading | Paragraph | Formula | Table | Picture
 
 _LEGEND = (
@@ -153,6 +155,7 @@ def _section(section: Section) -> Iterator[Block]:
     yield from section.tables
     yield from section.figures
     yield from section.matrices
+    yield from section.waterfalls
     if section.verdicts:
         yield from _verdicts(section.verdicts)
 
@@ -218,6 +221,29 @@ def _verdicts(verdicts: Sequence[VerdictText]) -> Iterator[Block]:
     below = ". ".join(filter(None, (scope, note, f"Notes: {notes.key()}" if notes.letters else "")))
     if below:
         yield Paragraph(sentence(below), small=True)
+    yield from budgets(verdicts)
+
+
+def budgets(verdicts: Sequence[VerdictText]) -> Iterator[Table | Paragraph]:
+    """The budgets of those that have one: a row a term, from predicted to measured; nothing where none has."""
+    with_one = [(v.statement, v.budget) for v in verdicts if v.budget is not None]
+    if not with_one:
+        return
+    often = Counter(term.how for _, budget in with_one for term in budget.terms)
+    hows = _Letters(how for how, times in often.items() if times > 1)
+    rows = tuple(row for statement, budget in with_one for row in _budget_rows(statement, budget, hows))
+    yield Table("", ("Budget of", "term", "size", "± bar", "how"), rows)
+    if hows.letters:
+        yield Paragraph(sentence(f"How: {hows.key()}"), small=True)
+
+
+def _budget_rows(statement: str, budget: BudgetText, hows: "_Letters") -> Iterator[tuple[Cell, ...]]:
+    yield (statement, "predicted", budget.predicted, "", "")
+    for term in budget.terms:
+        yield ("", term.cause, _short(term.value), _short(term.bar), hows.mark(term.how))
+    rest = "measured − predicted − all terms above"
+    yield ("", "unexplained", _short(budget.unexplained), _short(budget.unexplained_bar), rest)
+    yield ("", "measured", budget.measured, _short(budget.bar), budget.statistic)
 
 
 def _row(v: VerdictText, causes: Sequence[str], shared: Sequence[str], notes: _Letters) -> tuple[Cell, ...]:

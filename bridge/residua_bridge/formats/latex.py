@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from residua_bridge.figures import file_stem
-from residua_bridge.findings import Drawing, Figure, Findings, Matrix, Table, VerdictText
+from residua_bridge.findings import Drawing, Figure, Findings, Matrix, Table, VerdictText, Waterfall
 from residua_bridge.formats._characters import mathematics
 from residua_bridge.formats._mathematics import checked
-from residua_bridge.formats._paper import Block, Formula, Heading, Paragraph, Picture, paper, with_causes
+from residua_bridge.formats._paper import Block, Formula, Heading, Paragraph, Picture, budgets, paper, with_causes
 from residua_bridge.formats._tabular import is_long, longtable, prose, setting, tabulars
 from residua_bridge.formats._text import sentence
 
@@ -51,8 +51,14 @@ def render(findings: Findings) -> str:
 
 
 def render_verdicts(verdicts: Sequence[VerdictText]) -> str:
-    """One `tabular`: a row a verdict, with its scope and causes; needs booktabs, amsmath and amssymb."""
-    return "\n\n".join(tabulars(with_causes(verdicts))) + "\n"
+    """One `tabular`: a row a verdict, with its scope and causes; below it the budgets, where there are any.
+
+    Needs booktabs, amsmath and amssymb.
+    """
+    parts = tabulars(with_causes(verdicts))
+    for block in budgets(verdicts):
+        parts = [*parts, *(tabulars(block) if isinstance(block, Table) else [_block(block)])]
+    return "\n\n".join(parts) + "\n"
 
 
 def _block(block: Block) -> str:
@@ -67,7 +73,7 @@ def _block(block: Block) -> str:
             return _formula(block.latex)
         case Table():
             return _long_table(block) if is_long(block) else _tables(block)
-        case Figure() | Drawing() | Matrix():
+        case Figure() | Drawing() | Matrix() | Waterfall():
             return _figure(block)
 
 

@@ -4,9 +4,19 @@ import re
 from collections.abc import Sequence
 
 from residua_bridge.figures import file_stem
-from residua_bridge.findings import Cell, Drawing, Figure, Findings, Matrix, Table, VerdictText
+from residua_bridge.findings import Cell, Drawing, Figure, Findings, Matrix, Table, VerdictText, Waterfall
 from residua_bridge.formats._mathematics import checked
-from residua_bridge.formats._paper import Block, Formula, Heading, Paragraph, Picture, numbers, paper, with_causes
+from residua_bridge.formats._paper import (
+    Block,
+    Formula,
+    Heading,
+    Paragraph,
+    Picture,
+    budgets,
+    numbers,
+    paper,
+    with_causes,
+)
 from residua_bridge.formats._text import Maths, Strong, check_rows, is_numeric, number, pieces, sentence
 
 FILE = "report.md"
@@ -24,8 +34,9 @@ def render(findings: Findings) -> str:
 
 
 def render_verdicts(verdicts: Sequence[VerdictText]) -> str:
-    """One table: a row a verdict, with its scope and causes."""
-    return _table(with_causes(verdicts)) + "\n"
+    """One table: a row a verdict, with its scope and causes; below it the budgets, where there are any."""
+    blocks = (with_causes(verdicts), *budgets(verdicts))
+    return "\n\n".join(_block(block, "") for block in blocks) + "\n"
 
 
 def text(outside: str) -> str:
@@ -68,7 +79,7 @@ def _block(block: Block, label: str) -> str:
             return f"```math\n{checked(block.latex)}\n```"
         case Table():
             return "\n\n".join(filter(None, (_caption(block, label), _table(block))))
-        case Figure() | Drawing() | Matrix():
+        case Figure() | Drawing() | Matrix() | Waterfall():
             return f"![{_alternative(block.title)}](figures/{file_stem(block.name)}.svg)\n\n{_caption(block, label)}"
 
 

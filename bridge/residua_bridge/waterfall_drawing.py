@@ -1,0 +1,116 @@
+"""Budgets as waterfalls, as SVG and PDF: from predicted through each cause to measured; same bytes for same data.
+
+Each bar begins where the one above it ends. Causes that add are plain and blue, those that take away hatched and
+orange, what none explains is grey and cross-hatched: told apart without seeing colours, and by the signs beside them.
+"""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from residua_bridge.figures import dollars, save_as, save_both
+from residua_bridge.findings import BudgetText, Steps, Waterfall
+from residua_network.errors import ResiduaError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+MOST = 8  # panels of a picture; more do not fit a page
+WIDTH = 6.2  # inches
+ROW, HEAD, FOOT = 0.19, 0.34, 0.42  # inches of a row, above and below a panel
+ADDS = {"facecolor": "#0072B2", "edgecolor": "#0072B2"}
+TAKES = {"facecolor": "#F6D5BF", "edgecolor": "#D55E00", "hatch": "/////"}
+REST = {"facecolor": "#e4e4e4", "edgecolor": "#505050", "hatch": "xxxxx"}
+BAR: dict[str, Any] = {"color": "black", "linewidth": 0.9, "capsize": 2.0, "zorder": 5}
+
+
+def draw_waterfall(waterfall: Waterfall, path: Path) -> Path:
+    """Write the picture in the format that the ending of `path` names, .svg or .pdf.
+
+    Raises ResiduaError for another ending, and where the picture cannot be drawn or the file not be written.
+    """
+    return save_as(path, lambda: _canvas(waterfall), f"waterfall {waterfall.name!r}", waterfall.title)
+
+
+def draw_waterfall_files(waterfall: Waterfall, folder: Path) -> list[Path]:
+    """`<name>.svg` and `<name>.pdf` in `folder`; raises ResiduaError when the picture cannot be drawn."""
+    where = f"waterfall {waterfall.name!r}"
+    return save_both(folder, waterfall.name, lambda: _canvas(waterfall), where, waterfall.title)
+
+
+def _canvas(waterfall: Waterfall) -> "Canvas":
+    from matplotlib.figure import Figure as Canvas
+
+    panels = waterfall.panels
+    if not 1 <= len(panels) <= MOST:
+        raise ResiduaError(f"waterfall {waterfall.name!r}: expected 1 to {MOST} panels, got {len(panels)}")
+    across = 1 if len(panels) == 1 else 2
+    lines = -(-len(panels) // across)
+    rows = [max(len(_rows(p.budget)) for p in panels[k : k + across]) for k in range(0, len(panels), across)]
+    heights = [ROW * (count + 2) + HEAD + FOOT for count in rows]
+    canvas = Canvas(figsize=(WIDTH if across > 1 else 0.75 * WIDTH, sum(heights)), layout="constrained")
+    grid = canvas.subplots(lines, across, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for k, (axes, panel) in enumerate(zip(grid.flat, panels, strict=False)):
+        _panel(axes, panel)
+        if k + across >= len(panels):
+            axes.set_xlabel(dollars(waterfall.xlabel))
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    return canvas
+
+
+def _rows(budget: BudgetText) -> list[tuple[str, float, float]]:
+    """Each cause with its size and bar, the unexplained rest last."""
+    causes = [(term.cause, term.value, term.bar) for term in budget.terms]
+    return [*causes, ("unexplained", budget.unexplained, budget.unexplained_bar)]
+
+
+def _panel(axes: "Axes", panel: Steps) -> None:
+    budget = panel.budget
+    steps = _rows(budget)
+    labels, said = ["predicted"], [f"{budget.predicted:.5g}"]
+    _mark(axes, budget.predicted, 0, marker="D")
+    reached = budget.predicted
+    for row, (cause, value, bar) in enumerate(steps, start=1):
+        style = REST if cause == "unexplained" else ADDS if value >= 0 else TAKES
+        _step(axes, row, reached, value, bar, style)
+        reached += value
+        labels.append(cause)
+        said.append(f"{value:+.2g} ± {bar:.1g}")
+    last = len(steps) + 1
+    _mark(axes, budget.measured, last, marker="o", bar=budget.bar)
+    labels.append("measured")
+    said.append(f"{budget.measured:.5g} ± {budget.bar:.1g}")
+    axes.set_title(dollars(panel.title), fontsize=8, loc="left")
+    axes.set(ylim=(last + 0.6, -0.6))
+    axes.set_yticks(range(last + 1), list(map(dollars, labels)))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    axes.ticklabel_format(axis="x", useOffset=False)
+    axes.locator_params(axis="x", nbins=5)
+    axes.margins(x=0.08)
+    for row, words in enumerate(said):
+        axes.annotate(
+            words, (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=6.5, annotation_clip=False
+        )
+
+
+def _step(axes: "Axes", row: int, start: float, value: float, bar: float, style: dict[str, str]) -> None:
+    """A bar from `start` to `start + value`, its error bar at the end, and a line down to the next."""
+    end = start + value
+    if not math.isfinite(end):
+        axes.annotate(
+            "not finite", (0.5, row), xycoords=("axes fraction", "data"), ha="center", va="center", fontsize=6.5
+        )
+        return
+    axes.barh(row, value, left=start, height=0.62, linewidth=0.8, zorder=3, **style)
+    axes.plot((start, start), (row - 1 + 0.31, row - 0.31), color="#808080", linewidth=0.6, zorder=2)
+    axes.plot((end, end), (row + 0.31, row + 1 - 0.31), color="#808080", linewidth=0.6, zorder=2)
+    if math.isfinite(bar):
+        axes.errorbar(end, row, xerr=bar, **BAR)
+
+
+def _mark(axes: "Axes", value: float, row: int, marker: str, bar: float = 0.0) -> None:
+    if math.isfinite(value):
+        axes.errorbar(value, row, xerr=bar if math.isfinite(bar) else 0.0, marker=marker, markersize=5, **BAR)
