@@ -8,6 +8,7 @@ import typer
 
 from residua_bridge.expression_commands import PRINTED
 from residua_bridge.expression_commands import app as expressions
+from residua_bridge.law_command import app as laws
 from residua_bridge.progress import Display
 from residua_network import ResiduaError
 from residua_network.checks import one_of
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(expressions)
+app.add_typer(laws)
 
 
 @app.callback(invoke_without_command=True)

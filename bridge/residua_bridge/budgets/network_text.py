@@ -163,18 +163,29 @@ def _from_text(text: str) -> Family:
     return Family(" ".join(text.split()), frozenset(reading.names & set(NETWORK_SIZES)), reading.member)
 
 
+def arithmetic(text: str, what: str) -> tuple[frozenset[str], Callable[[Sizes], float]]:
+    """A number in the sizes of a network, such as "2*s/L": the sizes that it needs, and its value at given ones.
+
+    Raises DescriptionError, beginning with `what`, for anything else.
+    """
+    reading = _Reading(text, what)
+    if len(reading.items) != 1:
+        reading.refuse("expected one number")
+    return frozenset(reading.names & set(NETWORK_SIZES)), lambda sizes: float(reading.number(reading.items[0], sizes))
+
+
 class _Reading:
     """One text: its syntax tree, read anew for every choice of sizes."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, what: str = "network") -> None:
+        self.text, self.what = text, what
         if len(text) > MAX_LENGTH:
-            raise _TextError(f"network: expected at most {MAX_LENGTH} characters, got {len(text)}")
+            raise _TextError(f"{what}: expected at most {MAX_LENGTH} characters, got {len(text)}")
         if not text.isascii() or "\0" in text:
             self.refuse("expected plain ASCII")
         source = text.translate(str.maketrans(";\n\r\t", ",   ")).rstrip().rstrip(",").rstrip()
         if not source.strip():
-            raise _TextError('network: it is empty; give for instance "L * [Linear(n, n), relu]"')
+            raise _TextError(f'{what}: it is empty; a network is for instance "L * [Linear(n, n), relu]"')
         self.shift = len(source) - len(source.lstrip()) - 1  # one bracket goes before it
         if _depth(source) > MAX_DEPTH:
             self.refuse(f"expected at most {MAX_DEPTH} levels of brackets")
@@ -194,7 +205,7 @@ class _Reading:
     def refuse(self, what: str, column: int | None = None) -> NoReturn:
         shown = ascii(self.text) if len(self.text) <= 60 else f"{self.text[:60]!a}..."
         where = "" if column is None else f"column {column + 1}: "
-        raise _TextError(f"network {shown}: {where}{what}")
+        raise _TextError(f"{self.what} {shown}: {where}{what}")
 
     def wrong(self, node: ast.expr, what: str) -> NoReturn:
         self.refuse(what, node.col_offset + self.shift)
