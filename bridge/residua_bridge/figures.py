@@ -186,7 +186,8 @@ def _ticks(axes: "Axes", figure: Figure, drawn: list[_Points]) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
     if figure.xscale == "log":
-        values = sorted({x for points in drawn for x, kept in zip(points.x, points.kept, strict=True) if kept})
+        seen = {x for points in drawn for x, kept in zip(points.x, points.kept, strict=True) if kept}
+        values = sorted(figure.ticks or seen)
         if 0 < len(values) <= FEW and _plain(values[0], values[-1]):
             axes.xaxis.set_major_locator(FixedLocator(_apart(values)))
             axes.xaxis.set_minor_locator(FixedLocator(values))

@@ -35,7 +35,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: curves on one pair of axes. `name` is the file name without ending."""
+    """A picture: curves on one pair of axes. `name` is the file name without ending.
+
+    `ticks` are the values named on a logarithmic x axis; without any, those of the curves where they are few.
+    """
 
     name: str
     title: str
@@ -45,6 +48,7 @@ class Figure:
     xscale: Literal["linear", "log"] = "linear"
     yscale: Literal["linear", "log"] = "linear"
     caption: str = ""
+    ticks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ class VerdictText:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report: prose, derivations, drawings, tables, figures, matrices, waterfalls, verdicts, in this order."""
+    """Part of a report, in this order: prose, derivations, drawings, tables, figures, matrices, waterfalls, verdicts."""
 
     title: str
     prose: tuple[str, ...] = ()
@@ -220,6 +224,9 @@ class Findings:
             for later in ("drawings", "matrices", "waterfalls"):  # reports from before there were any stay as they are
                 if not section[later]:
                     del section[later]
+            for figure in section["figures"]:
+                if not figure["ticks"]:
+                    del figure["ticks"]
             for verdict in section["verdicts"]:
                 if verdict["budget"] is None:
                     del verdict["budget"]
@@ -292,7 +299,7 @@ def _figure(data: dict[str, Any]) -> Figure:
         Curve(**{**curve, **{name: tuple(map(_number, curve[name])) for name in ("x", "y", "spread")}})
         for curve in data["curves"]
     )
-    return Figure(**{**data, "curves": curves})
+    return Figure(**{**data, "curves": curves, "ticks": tuple(data.get("ticks", ()))})
 
 
 def _drawing(data: dict[str, Any]) -> Drawing:

@@ -5,6 +5,7 @@ orange, what none explains is grey and cross-hatched: told apart without seeing 
 """
 
 import math
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,11 +90,27 @@ def _panel(axes: "Axes", panel: Steps) -> None:
     axes.grid(False, axis="y")
     axes.ticklabel_format(axis="x", useOffset=False)
     axes.locator_params(axis="x", nbins=5)
-    axes.margins(x=0.08)
+    axes.set_xlim(*_ends(budget))
     for row, words in enumerate(said):
-        axes.annotate(
-            words, (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=6.5, annotation_clip=False
-        )
+        _say(axes, words, 1.02, row)
+
+
+def _ends(budget: BudgetText) -> tuple[float, float]:
+    """Of the axis: everything that is drawn, with its error bars and a margin."""
+    reached = list(accumulate((value for _, value, _ in _rows(budget)), initial=budget.predicted))
+    bars = [0.0, *(bar for _, _, bar in _rows(budget))]
+    points = [*zip(reached, bars, strict=True), (budget.measured, budget.bar)]
+    ends = [x + sign * bar for x, bar in points for sign in (-1, 1) if math.isfinite(x) and math.isfinite(bar)]
+    if not ends:
+        return -1.0, 1.0
+    margin = 0.06 * (max(ends) - min(ends)) or 0.06 * abs(ends[0]) or 1.0
+    return min(ends) - margin, max(ends) + margin
+
+
+def _say(axes: "Axes", words: str, x: float, row: int) -> None:
+    """Words in a row, x from 0 to 1 being the width of the axes."""
+    place: Any = ("axes fraction", "data")
+    axes.annotate(words, (x, row), xycoords=place, va="center", fontsize=6.5, annotation_clip=False)
 
 
 def _step(axes: "Axes", row: int, start: float, value: float, bar: float, style: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ from residua_bridge.verdict import Uncertain
 
 GROWTH = 4.0  # times the repetitions at most from one look to the next
 LEAST_GROWTH = 1.25  # less is not worth a look
+POINT = 0.5  # of the repetitions of the rung that gets most go at least to the point, whose budget is printed
 
 
 @dataclass
@@ -112,7 +113,8 @@ class Sample:
         groups = []
         for head in _unlike(heads):
             stars = [{**head, n: s} for n in self.limits for s in self.along[n]]
-            groups.append(_unlike([head, *stars]))
+            corner = {**head, **{n: self.along[n][-1] for n in self.limits}}  # what two sizes do together
+            groups.append(_unlike([head, *stars, corner]))
         return groups
 
     def rung(self, sizes: Sizes) -> Rung:
@@ -193,6 +195,7 @@ class Sample:
         wanted = abs(group.fit.weights) * spreads / np.sqrt(cost)
         if not np.isfinite(wanted).all() or not wanted.sum() > 0:
             wanted = np.ones_like(counts)
+        wanted[0] = max(wanted[0], POINT * float(wanted.max()))
         target = wanted * (more + float(counts @ cost)) / float(wanted @ cost)
         missing = np.maximum(target - counts, 0.0)
         spent = float(missing @ cost)

@@ -1,9 +1,10 @@
 """Judged laws as a section of a report: verdicts with their budgets, waterfalls, and a figure a ladder."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Literal
 
 from residua_bridge.findings import Cell, Curve, Figure, Section, Steps, Table, VerdictText, Waterfall
 from residua_bridge.rendering import as_text, budget_text
@@ -11,6 +12,7 @@ from residua_bridge.study import Finding
 from residua_bridge.verdict import Budget, Discrepancy, LadderFit, Rung, Verdict
 
 PANELS = 6  # of one waterfall picture
+WIDE = 20.0  # values that span more than this have a logarithmic axis
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ def waterfalls(name: str, title: str, cases: Sequence[Case], xlabel: str = "") -
     """The budgets of the cases as waterfalls, `PANELS` a picture."""
     groups = [cases[k : k + PANELS] for k in range(0, len(cases), PANELS)]
     caption = (
-        "Each bar begins where the one above it ends: blue adds, hatched takes away, cross-hatched grey is what no cause "
-        "explains; black lines are error bars (one standard error), numbers signed sizes."
+        "Each bar begins where the one above it ends: blue adds, hatched takes away, cross-hatched grey is what no "
+        "cause explains; black lines are error bars (one standard error), numbers signed sizes."
     )
     return tuple(
         Waterfall(
@@ -122,54 +124,64 @@ def rungs_table(title: str, cases: Sequence[Case]) -> Table:
 
 
 def _limit_figure(name: str, case: Case, fits: Sequence[LadderFit]) -> Figure:
-    size = fits[0].name
+    """Of one ladder in the quantity's own units; of several, the differences relative to the law's unit."""
+    size, alone = fits[0].name, len(fits) == 1
     curves: list[Curve] = []
+    ticks: set[float] = set()
     for fit in fits:
-        there = [
-            r for r in _distinct(case.budget.rungs) if all(r.sizes[n] == s for n, s in fit.sizes.items() if n != size)
-        ]
-        there.sort(key=lambda r: r.sizes[size])
-        others = {n: s for n, s in fit.sizes.items() if len({f.sizes[n] for f in fits}) > 1 and n != size}
-        label = ", ".join(f"{n} {s:g}" for n, s in others.items())
-        part = f"{label}: " if label else ""
-        limit = tuple(law + fit.left.value * unit for law, unit in zip(fit.law, fit.unit, strict=True))
-        band = tuple(fit.left.bar * unit for unit in fit.unit)
-        curves += [
-            Curve(f"{part}predicted", "predicted", fit.line, fit.law),
-            Curve(f"{part}measured", "measured", *_points(there, size)),
-            Curve(f"{part}fit", "other", fit.line, fit.fit),
-            Curve(f"{part}limit of the fit ± its bar", "other", fit.line, limit, band),
-        ]
+        rungs = sorted(_on(case.budget.rungs, fit.sizes, size), key=lambda r: r.sizes[size])
+        ticks |= {r.sizes[size] for r in rungs}
+        label = case.title if alone else _others(fit, fits, size)
+        x, y, spread = _points(rungs, size)
+        law = dict(zip(fit.line, zip(fit.law, fit.unit, strict=True), strict=True))
+        if not alone:
+            y = tuple((value - law[at][0]) / law[at][1] for at, value in zip(x, y, strict=True))
+            spread = tuple(bar / law[at][1] for at, bar in zip(x, spread, strict=True))
+        curves.append(Curve(f"{label}: measured", "measured", x, y, spread))
+        base = [law[at][0] if alone else 0.0 for at in fit.line]
+        unit = [law[at][1] if alone else 1.0 for at in fit.line]
+        scaled = zip(fit.fit, fit.law, fit.unit, strict=True)
+        through = fit.fit if alone else tuple((value - predicted) / one for value, predicted, one in scaled)
+        limit = tuple(at + fit.left.value * one for at, one in zip(base, unit, strict=True))
+        curves.append(Curve(f"{label}: predicted", "predicted", fit.line, tuple(base)))
+        curves.append(Curve(_join(label, "fit", alone), "other", fit.line, through))
+        band = tuple(fit.left.bar * one for one in unit)
+        curves.append(Curve(_join(label, "limit of the fit, with its bar", alone), "other", fit.line, limit, band))
+    ylabel = case.found.quantity if alone else f"{case.found.quantity}: difference, relative"
     caption = (
         f"{_sentence(case.title)} Measured against {size} with standard errors, the fit of the correction, and the law "
-        "with what is left of the difference in the limit (a band of one standard error)."
+        "with what is left of the difference in the limit (the band is one standard error)."
     )
-    return Figure(
-        name, f"{case.title}: along {size}", size, case.found.quantity, tuple(curves), "log", "linear", caption
-    )
+    title = f"{case.title}: along {size}"
+    return Figure(name, title, size, ylabel, tuple(curves), "log", caption=caption, ticks=tuple(sorted(ticks)))
+
+
+def _on(rungs: Sequence[Rung], sizes: Mapping[str, float], size: str) -> list[Rung]:
+    """The rungs along one size, at given others."""
+    return [r for r in _distinct(rungs) if all(r.sizes[n] == s for n, s in sizes.items() if n != size)]
+
+
+def _others(fit: LadderFit, fits: Sequence[LadderFit], size: str) -> str:
+    """By which sizes a ladder differs from those beside it."""
+    return ", ".join(f"{n} {s:g}" for n, s in fit.sizes.items() if n != size and len({f.sizes[n] for f in fits}) > 1)
+
+
+def _join(label: str, words: str, alone: bool) -> str:
+    return words if alone else f"{label}: {words}"
 
 
 def _check_figure(name: str, case: Case, size: str) -> Figure:
     """The law at every value of a size in which it is no limit."""
-    first = case.budget.rungs[0].sizes
-    rungs = [r for r in _distinct(case.budget.rungs) if all(r.sizes[n] == s for n, s in first.items() if n != size)]
-    rungs.sort(key=lambda r: r.sizes[size])
+    rungs = sorted(_on(case.budget.rungs, case.budget.rungs[0].sizes, size), key=lambda r: r.sizes[size])
     x, y, spread = _points(rungs, size)
     law = tuple(r.predicted for r in rungs)
     values = [*law, *y]
-    yscale = "log" if min(values) > 0 and max(values) > 20 * min(values) else "linear"
-    curves = (Curve("predicted", "predicted", x, law), Curve("measured", "measured", x, y, spread))
+    yscale: Literal["linear", "log"] = "log" if 0 < WIDE * min(values) < max(values) else "linear"
+    measured = Curve(f"{case.title}: measured", "measured", x, y, spread)
+    curves = (Curve(f"{case.title}: predicted", "predicted", x, law), measured)
     caption = f"{_sentence(case.title)} The law and what was measured, with standard errors, against {size}."
-    return Figure(
-        name,
-        f"{case.title}: along {size}",
-        size,
-        case.found.quantity,
-        curves,
-        "log",
-        "log" if yscale == "log" else "linear",
-        caption,
-    )
+    title = f"{case.title}: along {size}"
+    return Figure(name, title, size, case.found.quantity, curves, "log", yscale, caption, ticks=x)
 
 
 def _points(rungs: Sequence[Rung], size: str) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:

@@ -205,8 +205,11 @@ def _letter(k: int) -> str:
 
 
 def _verdicts(verdicts: Sequence[VerdictText]) -> Iterator[Block]:
-    """One row a verdict; what all scopes share, and notes that come more than once, are told below the table."""
-    causes = tuple(dict.fromkeys(cause for v in verdicts for cause in v.causes))
+    """One row a verdict; what all scopes share, and notes that come more than once, are told below the table.
+
+    The causes of those that have a budget stand in the table of budgets.
+    """
+    causes = tuple(dict.fromkeys(cause for v in verdicts if v.budget is None for cause in v.causes))
     shared = _shared([_parts(v.scope) for v in verdicts])
     often = Counter(v.note for v in verdicts if v.note)
     everywhere = next((note for note, times in often.items() if times == len(verdicts) > 1), "")
