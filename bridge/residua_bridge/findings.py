@@ -186,7 +186,7 @@ class VerdictText:
 
 @dataclass(frozen=True)
 class Section:
-    """Part of a report, in this order: prose, derivations, drawings, tables, figures, matrices, waterfalls, verdicts."""
+    """Part of a report, in order: prose, derivations, drawings, tables, figures, matrices, waterfalls, verdicts."""
 
     title: str
     prose: tuple[str, ...] = ()
