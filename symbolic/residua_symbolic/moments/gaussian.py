@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import flint
@@ -12,10 +12,8 @@ import sympy as sp
 from residua_network import Activation, ResiduaError
 from residua_network.checks import number
 from residua_symbolic.domains import balls
-from residua_symbolic.expressions.conversion import from_sympy
-from residua_symbolic.expressions.evaluation import evaluate
-from residua_symbolic.expressions.graph import Graph, Node
 from residua_symbolic.moments import gaussian_quadrature as quadrature
+from residua_symbolic.moments.gaussian_derivations import derive_moment
 from residua_symbolic.moments.gaussian_forms import (
     MEAN,
     PRODUCT,
@@ -24,8 +22,19 @@ from residua_symbolic.moments.gaussian_forms import (
     SQUARE,
     at_any_mean,
     closed_form,
+    value_of,
 )
 
+__all__ = [
+    "Moment",
+    "certified_expectation",
+    "derive_moment",
+    "mean",
+    "product",
+    "slope_product",
+    "slope_square",
+    "square",
+]
 CACHED = 4096
 ROUNDING = 2.0**-40  # a covariance may exceed the variance by this share: it came from rounded sums
 
@@ -127,17 +136,8 @@ def _closed(name: str, what: str, q: float, c: float, m: float) -> Moment | None
     form = closed_form(name, what)
     if form is None or (m != 0 and not at_any_mean(name, what)):
         return None
-    with balls.precision():
-        values = {"q": flint.arb(q), "c": flint.arb(c), "m": flint.arb(m)}
-        (ball,) = evaluate([_node(form)], values, balls.BallDomain())
+    ball = value_of(form, q, c, m)
     return _moment(ball, form, "") if ball.is_finite() else None
-
-
-@cache
-def _node(form: sp.Expr) -> Node:
-    """asin(x) = 2 atan(x / (1 + √(1 − x²))), which graphs hold, and which is smooth at 1 too."""
-    plain = form.replace(sp.asin, lambda x: 2 * sp.atan(x / (1 + sp.sqrt(1 - x**2))))
-    return from_sympy(Graph(), plain)
 
 
 def _moment(ball: Any, form: sp.Expr | None, where: str) -> Moment:

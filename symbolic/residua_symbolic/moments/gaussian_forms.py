@@ -5,9 +5,15 @@ A form in which m does not occur, of an activation that is not a polynomial, hol
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
+import flint
 import sympy as sp
 
+from residua_symbolic.domains import balls
+from residua_symbolic.expressions.conversion import from_sympy
+from residua_symbolic.expressions.evaluation import evaluate
+from residua_symbolic.expressions.graph import Graph, Node
 from residua_symbolic.functions import ACTIVATIONS
 
 m, c = sp.symbols("m c", real=True)
@@ -75,35 +81,49 @@ def _sine() -> Mapping[str, sp.Expr]:
 
 
 def _relu() -> Mapping[str, sp.Expr]:
-    """The products: Cho, Saul 2009, "Kernel methods for deep learning", eq. 3–6."""
-    s, rho = sp.sqrt(q), c / q
+    """The products: Cho, Saul 2009, "Kernel methods for deep learning", eq. 3–6; arcsin ρ = arctan(ρ / √(1 − ρ²))."""
+    s, angle = sp.sqrt(q), sp.atan(c / sp.sqrt(q**2 - c**2))
     t = m / s
     return {
         MEAN: m * distribution(t) + s * density(t),
         SQUARE: (m**2 + q) * distribution(t) + m * s * density(t),
-        PRODUCT: (sp.sqrt(q**2 - c**2) + c * (sp.pi / 2 + sp.asin(rho))) / (2 * sp.pi),
+        PRODUCT: (sp.sqrt(q**2 - c**2) + c * (sp.pi / 2 + angle)) / (2 * sp.pi),
         SLOPE_SQUARE: distribution(t),
-        SLOPE_PRODUCT: sp.Rational(1, 4) + sp.asin(rho) / (2 * sp.pi),
+        SLOPE_PRODUCT: sp.Rational(1, 4) + angle / (2 * sp.pi),
     }
 
 
 def _gelu() -> Mapping[str, sp.Expr]:
     t = m / sp.sqrt(1 + q)
     k = 1 / (2 * sp.pi * sp.sqrt((1 + q) ** 2 - c**2))  # E of the product of the densities at z and z'
-    both = sp.Rational(1, 4) + sp.asin(c / (1 + q)) / (2 * sp.pi)  # E Φ(z) Φ(z')
+    both = sp.Rational(1, 4) + sp.atan(c / sp.sqrt((1 + q) ** 2 - c**2)) / (2 * sp.pi)  # E Φ(z) Φ(z')
     product = c * both + k * (q**2 + c**2 * (1 - q) / (1 + q))
     slopes = both + 2 * c * k / (1 + q) + c * k / ((1 + q) ** 2 - c**2)
     return {
         MEAN: m * distribution(t) + q / sp.sqrt(1 + q) * density(t),
-        SQUARE: q / 4 + q * sp.asin(q / (1 + q)) / (2 * sp.pi) + q**2 / (sp.pi * (1 + q) * sp.sqrt(1 + 2 * q)),
+        SQUARE: q / 4
+        + q * sp.atan(q / sp.sqrt(1 + 2 * q)) / (2 * sp.pi)
+        + q**2 / (sp.pi * (1 + q) * sp.sqrt(1 + 2 * q)),
         PRODUCT: product,
         SLOPE_SQUARE: sp.Rational(1, 4)
-        + sp.asin(q / (1 + q)) / (2 * sp.pi)
+        + sp.atan(q / sp.sqrt(1 + 2 * q)) / (2 * sp.pi)
         + q / (sp.pi * (1 + q) * sp.sqrt(1 + 2 * q))
         + q / (2 * sp.pi * (1 + 2 * q) ** sp.Rational(3, 2)),
         SLOPE_PRODUCT: slopes,
     }
 
 
-_ZERO = sp.Integer(0)
 _TABLE: Mapping[str, Mapping[str, sp.Expr]] = {"sin": _sine(), "relu": _relu(), "gelu": _gelu()}
+
+
+def value_of(form: sp.Expr, variance: float, covariance: float, middle: float) -> Any:
+    """A ball with the form at exactly these floats."""
+    with balls.precision():
+        values = {"q": flint.arb(variance), "c": flint.arb(covariance), "m": flint.arb(middle)}
+        (ball,) = evaluate([_node(form)], values, balls.BallDomain())
+    return ball
+
+
+@cache
+def _node(form: sp.Expr) -> Node:
+    return from_sympy(Graph(), form)

@@ -136,6 +136,8 @@ STRIPS: dict[tuple[str, bool], OnStrip] = {
     ("softplus", True): OnStrip(expit, _HALF, 1.0, 0.0),
     ("gelu", False): OnStrip(lambda z: z * ndtr(z), 1.0, 1 + _ERROR, 1 + _ERROR),
     ("gelu", True): OnStrip(lambda z: ndtr(z) + z * _density(z), 1.0, 1 + 2 * _ERROR, _ERROR),
+    ("sin", False): OnStrip(np.sin, 1.0, math.cosh(1), 0.0),
+    ("sin", True): OnStrip(np.cos, 1.0, math.cosh(1), 0.0),
     ("relu", False): OnStrip(
         lambda z: np.maximum(z, 0.0), 0.0, 0.0, 1.0, lambda z, b: z * ndtr(z / b) + b * _density(z / b)
     ),
