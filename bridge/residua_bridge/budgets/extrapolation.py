@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 
 import numpy as np
@@ -12,7 +12,10 @@ from residua_bridge.budgets.estimate import Floats
 from residua_bridge.budgets.law import Sizes
 from residua_bridge.verdict import Uncertain
 
-NEXT = 0.5  # at the smallest size, a term of the next order is expected to be about this part of the one before
+NEXT = 0.5  # at the smallest size, a term of the next order is expected to be about this part of the correction
+WIDER = (1.0, 2.0, 4.0, 8.0)  # times as much where the ladder does not fit otherwise
+ACCEPTED = 0.05  # probability of a fit as bad, from which on it is taken
+ITERATIONS = 2  # the size of the correction is known well enough
 ORDERS = 3  # powers of x = size^−p that are kept; only the first is free
 EXPONENTS = tuple(np.arange(0.25, 3.01, 0.125))  # among which an order that the law leaves open is fitted
 MISFIT = 0.002  # of true models are said not to fit
@@ -100,19 +103,35 @@ def fitted(
 ) -> Fit:
     """The fit of differences, shape (rungs,), with independent standard errors `bars` of `freedom` degrees of freedom.
 
-    The limit and one correction a size are free; terms of the next orders are Gaussian around 0, each `NEXT` times the
-    one before at the smallest size: generalised least squares with that covariance, so that the bar of the limit holds
-    what they may do to the extrapolation. An open exponent is averaged over `EXPONENTS`, by likelihood.
+    The limit and one correction a size are free; terms of the next orders are Gaussian around 0, of `NEXT` times the
+    correction at the smallest size, the next half of that: generalised least squares with that covariance, so that the
+    bar of the limit holds what they may do to the extrapolation. Where the ladder does not fit so, they may be `WIDER`.
+    An open exponent is averaged over `EXPONENTS`, by likelihood.
     """
+    for wider in WIDER:
+        fit = _fitted(sizes, differences, bars, freedom, orders, vanishing, point, NEXT * wider)
+        if fit.misfit >= ACCEPTED or not orders:
+            break
+    return fit
+
+
+def _fitted(
+    sizes: Sequence[Sizes],
+    differences: Floats,
+    bars: Floats,
+    freedom: float,
+    orders: Mapping[str, float | None],
+    vanishing: Sequence[str],
+    point: int,
+    following: float,
+) -> Fit:
     first = {n: (max if n in vanishing else min)(s[n] for s in sizes) for n in orders}
     signs = {n: -1.0 if n in vanishing else 1.0 for n in orders}
-    tried = [EXPONENTS if p is None else (float(p),) for p in orders.values()]
-    solutions = [
-        _solved(
-            Model(first, {n: signs[n] * p for n, p in zip(orders, exponents, strict=True)}), sizes, differences, bars
-        )
-        for exponents in product(*tried)
+    models = [
+        Model(first, {n: signs[n] * p for n, p in zip(orders, exponents, strict=True)})
+        for exponents in product(*(EXPONENTS if p is None else (float(p),) for p in orders.values()))
     ]
+    solutions = [_solved(model, sizes, differences, bars, following) for model in models]
     best = min(s.chi_square for s in solutions)
     likelihood = np.array([math.exp(-(s.chi_square - best) / 2) for s in solutions])
     return _averaged(
@@ -120,20 +139,19 @@ def fitted(
     )
 
 
-def _solved(model: Model, sizes: Sequence[Sizes], differences: Floats, bars: Floats) -> Solution:
-    rows, owners = [], []
-    for one in sizes:
-        values, owners = model.columns(one)
-        rows.append(values)
-    design = np.array(rows) / bars[:, None]
-    target = differences / bars
-    free = sum(len(owner) <= 1 for owner in owners)
-    sd = dict.fromkeys(model.orders, 0.0)
-    solution = _least_squares(model, design, target, bars, owners, sd, free)
-    for _ in range(2):  # the size of the next orders follows from that of the first
-        for k, name in enumerate(model.orders, start=1):
-            sd[name] = math.sqrt(float(solution.theta[k]) ** 2 + float(solution.covariance[k, k]))
-        solution = _least_squares(model, design, target, bars, owners, sd, free)
+def _solved(model: Model, sizes: Sequence[Sizes], differences: Floats, bars: Floats, following: float) -> Solution:
+    """Generalised least squares; the size of the terms of higher order follows from that of the whole correction."""
+    rows = [model.columns(one)[0] for one in sizes]
+    owners = model.columns(sizes[0])[1]
+    design, target = np.array(rows) / bars[:, None], differences / bars
+    expected = dict.fromkeys(model.orders, 0.0)
+    solution = _least_squares(model, design, target, bars, owners, expected, following)
+    for _ in range(ITERATIONS):
+        for name in model.orders:
+            own = np.array([bool(owner) and set(owner) == {name} for owner in owners], dtype=float)
+            variance = max(0.0, float(own @ solution.covariance @ own))
+            expected[name] = math.sqrt(float(own @ solution.theta) ** 2 + variance)
+        solution = _least_squares(model, design, target, bars, owners, expected, following)
     return solution
 
 
@@ -143,18 +161,17 @@ def _least_squares(
     target: Floats,
     bars: Floats,
     owners: Sequence[tuple[str, ...]],
-    sd: Mapping[str, float],
-    free: int,
+    expected: Mapping[str, float],
+    following: float,
 ) -> Solution:
     """With the rows of the terms of higher order, whose expected value is 0, below those of the measurement."""
-    scales = [0.0] * free
-    for owner in owners[free:]:
-        size = math.prod(sd[name] for name in owner) ** (1 / len(owner))
-        scales.append(size * NEXT ** (len(owner) - 1))
-    kept = [k for k in range(len(owners)) if k < free or scales[k] > 0]
+    free = 1 + len(model.orders)
+    scales = [math.prod(expected[name] for name in owner) ** (1 / len(owner)) for owner in owners[free:]]
+    scales = [scale * following * NEXT ** (len(owner) - 2) for scale, owner in zip(scales, owners[free:], strict=True)]
+    kept = [*range(free), *(free + k for k, scale in enumerate(scales) if scale > 0)]
     prior = np.zeros((len(kept) - free, len(kept)))
     for row, k in enumerate(kept[free:]):
-        prior[row, free + row] = 1 / scales[k]
+        prior[row, free + row] = 1 / scales[k - free]
     stacked = np.vstack([design[:, kept], prior])
     norms = np.linalg.norm(stacked, axis=0)
     inverse = np.linalg.pinv(stacked / norms) / norms[:, None]
@@ -175,8 +192,6 @@ def _averaged(
     point: int,
     parameters: int,
 ) -> Fit:
-    from dataclasses import replace
-
     kept = tuple(replace(s, share=float(share)) for s, share in zip(solutions, shares, strict=True) if share > 1e-12)
     names = list(kept[0].model.orders)
     limit = _mixture([(s.share, Uncertain(float(s.theta[0]), math.sqrt(float(s.covariance[0, 0])))) for s in kept])
@@ -184,7 +199,7 @@ def _averaged(
     left = len(sizes) - parameters - sum(len({s.model.orders[n] for s in kept}) > 1 for n in names)
     chi_square = min(s.chi_square for s in kept)
     misfit = float(fisher.sf(chi_square / left, left, freedom)) if left > 0 else 1.0
-    fit = Fit(
+    return Fit(
         limit=limit.value,
         bar=limit.bar,
         sampling=float(np.linalg.norm(weights * bars)),
@@ -196,7 +211,6 @@ def _averaged(
         orders={n: _mixture([(s.share, Uncertain(abs(s.model.orders[n]), 0.0)) for s in kept]) for n in names},
         solutions=kept,
     )
-    return fit
 
 
 def _mixture(parts: Sequence[tuple[float, Uncertain]]) -> Uncertain:

@@ -13,7 +13,7 @@ from residua_bridge.budgets.decision import DECIDING, WITHIN, Spending, bars_nee
 from residua_bridge.budgets.estimate import STATISTICS
 from residua_bridge.budgets.extrapolation import MISFIT
 from residua_bridge.budgets.law import Ladder, Law, Source
-from residua_bridge.budgets.sampling import Group, Sample, seconds_of
+from residua_bridge.budgets.sampling import Group, Sample, Share, within
 from residua_bridge.study import Track, silent
 from residua_bridge.verdict import Discrepancy, Uncertain, Verdict
 from residua_network.checks import one_of
@@ -36,24 +36,33 @@ def judged(
     other shapes; values that are not finite end in `inconclusive`.
     """
     one_of(statistic, STATISTICS, "statistic", f"law {law.quantity!r}")
-    sample = Sample(law, source, ladder, statistic)
-    start = time.process_time()
-    spent, word, groups = Spending(), None, []
-    plan = [(sample.rung(s), ladder.repetitions) for s in _unlike(sample)]
+    sample, start = Sample(law, source, ladder, statistic), time.process_time()
+    plan = [Share(rung, ladder.repetitions) for rung in sample.all()]
+    spent, word = Spending(), None
     for look in range(ladder.looks):
         for rung, repetitions in track(plan, f"{law.quantity}, look {look + 1}"):
             sample.draw(rung, repetitions)
-        groups = sample.groups()
-        state = _State.of(groups, ladder, sample.unseen)
-        left = ladder.seconds - (time.process_time() - start)
-        plan = [] if look + 1 == ladder.looks or ladder.repetitions == 1 else _affordable(sample, state, left)
-        decides = state.settled or not plan
-        word = _word(state, spent.level(decides), last=not plan, ladder=ladder)
+        state = _State.of(sample)
+        left = 0.0 if _is_last(look, ladder, state) else ladder.seconds - (time.process_time() - start)
+        plan = within(sample.planned(state.groups, state.settled), left)
+        if word is None:
+            decides = state.settled or not plan
+            word = _word(state, spent.level(decides), last=not plan)
+            spent = spent.after(decides)
+        if word is not None and word.verdict is Verdict.DIFFER:  # that is settled; whether it holds here is not yet
+            word = _named(state)
+            plan = within(sample.planned_here(state.groups), left) if state.may_hold_here else []
+            if plan:
+                continue
         if word is not None:
             break
-        spent = spent.after(decides)
     assert word is not None, "the last look always ends with a word"
-    return _discrepancy(sample, groups, word)
+    return _discrepancy(sample, state.groups, word)
+
+
+def _is_last(look: int, ladder: Ladder, state: "_State") -> bool:
+    """Whether nothing more is drawn: neither a deterministic source nor what is not a number has more to tell."""
+    return look + 1 == ladder.looks or ladder.repetitions == 1 or math.isnan(state.p)
 
 
 @dataclass(frozen=True)
@@ -66,69 +75,72 @@ class _State:
     trusted: bool
     fits: bool
     unseen: tuple[str, ...]
-    missing: int
     need: float
+    narrow: float
 
     @classmethod
-    def of(cls, groups: Sequence[Group], ladder: Ladder, unseen: tuple[str, ...]) -> "_State":
-        need = ladder.resolution / bars_needed(len(groups))
+    def of(cls, sample: Sample) -> "_State":
+        """By everything drawn so far."""
+        groups = sample.groups()
+        need = sample.ladder.resolution / bars_needed(len(groups))
         return cls(
             groups=groups,
             p=probability([g.z for g in groups]),
             settled=all(g.bar <= need and not g.heavy for g in groups),
             trusted=not any(g.heavy for g in groups),
             fits=all(g.fit.misfit >= MISFIT for g in groups),
-            unseen=unseen,
-            missing=sum(g.missing for g in groups),
+            unseen=sample.unseen,
             need=need,
+            narrow=sample.ladder.resolution / bars_needed(1),
         )
 
+    @property
+    def here(self) -> tuple[float, float]:
+        """Bar and standard normal quantile of the difference at the point: of one fit, before it is extrapolated."""
+        first = self.groups[0]
+        return (first.bar, first.z) if len(self.groups) > 1 else (first.here.bar, first.here_z)
 
-def _unlike(sample: Sample) -> list[dict[str, float]]:
-    return list({tuple(s.items()): s for design in sample.designs() for s in design}.values())
+    @property
+    def holds_here(self) -> bool:
+        """Whether the law is within the bar at the point, and that bar narrow; of no interest without a ladder."""
+        bar, z = self.here
+        return self.has_ladder and bar <= self.narrow and probability([z]) >= WITHIN
+
+    @property
+    def may_hold_here(self) -> bool:
+        """Whether a narrower bar at the point would tell."""
+        bar, z = self.here
+        return self.has_ladder and bar > self.narrow and probability([z]) >= WITHIN
+
+    @property
+    def has_ladder(self) -> bool:
+        """Whether there are sizes other than the point's."""
+        return len(self.groups) > 1 or len(self.groups[0].rungs) > 1
 
 
-def _affordable(sample: Sample, state: _State, left: float) -> list[tuple]:
-    """The plan of the next look, cut to the time that is left; empty where that is not worth a look."""
-    if math.isnan(state.p):
-        return []
-    plan = sample.planned(state.groups, state.settled)
-    needed = seconds_of(plan)
-    if needed <= left:
-        return plan
-    part = left / needed
-    return [(rung, max(1, int(more * part))) for rung, more in plan] if part > 0.25 else []
-
-
-def _word(state: _State, level: float, last: bool, ladder: Ladder) -> Word | None:
+def _word(state: _State, level: float, last: bool) -> Word | None:
     """The verdict of a look, None where more is to be drawn."""
     if math.isnan(state.p):
         return Word(Verdict.INCONCLUSIVE, _not_finite(state))
     if state.unseen:
         return _single_size(state) if last or state.settled else None
     if state.trusted and state.p < level:
-        return _rejected(state, ladder)
+        return _named(state)._replace(verdict=Verdict.DIFFER)
     if state.settled and state.fits and state.p >= WITHIN:
         return Word(Verdict.AGREE, _within(state))
     return Word(Verdict.INCONCLUSIVE, _needed(state)) if last else None
 
 
-def _rejected(state: _State, ladder: Ladder) -> Word:
-    first = state.groups[0]
+def _named(state: _State) -> Word:
+    """Of a law that does not hold: whether it does at the point."""
     worst = max(state.groups, key=lambda g: abs(g.z))
     off = f"{abs(worst.z):.1f} standard errors off"
+    limit = " in the limit" if worst.fit.corrections else ""
     if len(state.groups) > 1:
         off += f" at {_sizes(worst)}"
-    ladders = len(state.groups) > 1 or bool(first.fit.corrections)
-    narrow = ladder.resolution / bars_needed(1)
-    at_point = first.here.bar <= narrow and probability([first.here_z]) >= WITHIN
-    if len(state.groups) > 1 and not at_point:
-        at_point = first.bar <= narrow and probability([first.z]) >= WITHIN
-    if ladders and at_point:
-        where = "in the limit" if len(state.groups) == 1 else "along the ladder"
-        return Word(Verdict.ONLY_AT_THIS_SCALE, f"within the bar at {_sizes(first)}, {off} {where}")
-    where = " in the limit" if first.fit.corrections else ""
-    return Word(Verdict.DIFFER, f"the difference is {off}{where}")
+    if state.holds_here:
+        return Word(Verdict.ONLY_AT_THIS_SCALE, f"within the bar at {_sizes(state.groups[0])}, {off}{limit}")
+    return Word(Verdict.DIFFER, f"the difference is {off}{limit}")
 
 
 def _within(state: _State) -> str:
@@ -166,13 +178,12 @@ def _needed(state: _State) -> str:
             f"the {heavy.here.measured.count} repetitions, would tell"
         )
     if not state.settled:
-        sampled = worst.fit.sampling * worst.fit.spread
         bars = f"the bar is {worst.bar:.2%}, and {state.need:.2%} is needed"
-        left = state.need**2 - (worst.bar**2 - sampled**2)
+        left = state.need**2 - worst.extrapolation**2
         if left > 0:
-            times = sampled**2 / left
             most = max(r.measured.count for r in worst.rungs)
-            return f"{bars}: about {_rounded(times * most)} repetitions a size instead of {most} would tell"
+            more = _rounded(worst.sampling**2 / left * most)
+            return f"{bars}: about {more} repetitions a size instead of {most} would tell"
         name, order = max(worst.fit.orders.items(), key=lambda item: worst.fit.corrections[item[0]].bar)
         factor = (worst.bar / state.need) ** (1 / max(order.value, 0.25))
         largest = max(r.sizes[name] for r in worst.rungs)

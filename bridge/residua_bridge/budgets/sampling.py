@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from residua_bridge.verdict import Uncertain
 
 GROWTH = 4.0  # times the repetitions at most from one look to the next
 LEAST_GROWTH = 1.25  # less is not worth a look
+LITTLE = 0.3  # of the bar of an extrapolation: repetitions that make only this part narrower are not worth it
+WORTH = 0.25  # of a plan that there must be time for
 POINT = 0.5  # of the repetitions of the rung that gets most go at least to the point, whose budget is printed
 
 
@@ -35,6 +38,13 @@ class Rung:
     def estimate(self, statistic: str) -> Estimate:
         """Over all blocks."""
         return estimate(np.concatenate(self.data), statistic)
+
+
+class Share(NamedTuple):
+    """More repetitions for a rung."""
+
+    rung: Rung
+    more: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,20 @@ class Group:
         m = self.here.measured
         return standardised(self.here.difference, self.here.bar, m.freedom, m.skewness)
 
+    @property
+    def sampling(self) -> float:
+        """The part of the bar that repetitions make narrower."""
+        return self.fit.sampling * self.fit.spread
+
+    @property
+    def extrapolation(self) -> float:
+        """The part of the bar that only other sizes make narrower."""
+        return math.sqrt(max(0.0, self.bar**2 - self.sampling**2))
+
+    def stuck(self, need: float) -> bool:
+        """Whether no number of repetitions would do."""
+        return self.extrapolation > need and self.sampling < LITTLE * self.extrapolation
+
 
 class Sample:
     """Rungs by their sizes, each drawn in blocks that no other rung and no other look has."""
@@ -116,6 +140,10 @@ class Sample:
             corner = {**head, **{n: self.along[n][-1] for n in self.limits}}  # what two sizes do together
             groups.append(_unlike([head, *stars, corner]))
         return groups
+
+    def all(self) -> list[Rung]:
+        """Every rung, each once."""
+        return [self.rung(sizes) for sizes in _unlike([s for design in self.designs() for s in design])]
 
     def rung(self, sizes: Sizes) -> Rung:
         """The rung of these sizes."""
@@ -171,21 +199,49 @@ class Sample:
             missing=missing,
         )
 
-    def planned(self, groups: Sequence[Group], settled: bool) -> list[tuple[Rung, int]]:
+    def planned(self, groups: Sequence[Group], settled: bool) -> list[Share]:
         """How many more repetitions each rung gets before the next look.
 
         Within a group in proportion to |weight in the limit| × standard deviation / √cost (Neyman); each group as many
         times more as its bar is too wide, up to `GROWTH`; twice as many everywhere once all bars are narrow enough.
+        Where the bar comes from the extrapolation, the next of the further sizes is run; without any, nothing more.
         """
         need = self.ladder.resolution / bars_needed(len(groups))
-        plan: dict[int, int] = {}
-        rungs = {id(rung): rung for rung in self.rungs.values()}
+        if not all(math.isfinite(g.bar) for g in groups):
+            return []
+        further = [] if settled else self._extended(groups, need)
+        if further:
+            return further
+        plan: dict[int, Share] = {}
         for group, design in zip(groups, self.designs(), strict=True):
-            mine = [self.rung(s) for s in design]
-            growth = 2.0 if settled else _growth(group.bar / need)
-            for rung, more in zip(mine, self._shared_out(group, mine, growth), strict=True):
-                plan[id(rung)] = max(plan.get(id(rung), 0), more)
-        return [(rungs[key], more) for key, more in plan.items() if more]
+            rungs = [self.rung(s) for s in design]
+            growth = 2.0 if settled else 1.0 if group.stuck(need) else _growth(group.bar / need)
+            for rung, more in zip(rungs, self._shared_out(group, rungs, growth), strict=True):
+                plan[id(rung)] = Share(rung, max(more, plan[id(rung)].more if id(rung) in plan else 0))
+        return [share for share in plan.values() if share.more]
+
+    def planned_here(self, groups: Sequence[Group]) -> list[Share]:
+        """How many more at the point, where a law that does not hold elsewhere may hold."""
+        group, need = groups[0], self.ladder.resolution / bars_needed(1)
+        if len(groups) == 1:
+            rung = self.rung(self.designs()[0][0])
+            return [Share(rung, math.ceil(rung.count * (_growth(group.here.bar / need) - 1)))]
+        rungs = [self.rung(s) for s in self.designs()[0]]
+        shares = map(Share, rungs, self._shared_out(group, rungs, _growth(group.bar / need)))
+        return [share for share in shares if share.more]
+
+    def _extended(self, groups: Sequence[Group], need: float) -> list[Share]:
+        """The rungs of the next further size, where that is what a bar asks for; it joins the ladder."""
+        for group in groups:
+            if group.bar <= need or group.extrapolation < need / 2:
+                continue
+            open_sizes = [n for n in group.fit.corrections if self.further.get(n)]
+            if open_sizes:
+                name = max(open_sizes, key=lambda n: group.fit.corrections[n].bar)
+                self.along[name] = (*self.along[name], self.further[name].pop(0))
+                most = max(rung.count for rung in self.rungs.values())
+                return [Share(rung, most) for rung in self.all() if not rung.data]
+        return []
 
     def _shared_out(self, group: Group, rungs: Sequence[Rung], growth: float) -> list[int]:
         counts = np.array([r.count for r in rungs], dtype=float)
@@ -202,9 +258,15 @@ class Sample:
         return [math.ceil(m * more / spent) if spent > 0 else 0 for m in missing]
 
 
-def seconds_of(plan: Sequence[tuple[Rung, int]]) -> float:
-    """About how long a plan takes, by how long the same rungs took so far."""
-    return sum(more * rung.seconds / rung.count for rung, more in plan)
+def within(plan: Sequence[Share], seconds: float) -> list[Share]:
+    """As much of a plan as the time allows, by how long the same rungs took; nothing where that is not worth a look."""
+    known = [share for share in plan if share.rung.count]
+    rate = max((share.rung.seconds / share.rung.count for share in known), default=0.0)
+    needed = sum(s.more * (s.rung.seconds / s.rung.count if s.rung.count else rate) for s in plan)
+    if seconds <= 0 or needed * WORTH > seconds:
+        return []
+    part = min(1.0, seconds / needed) if needed > 0 else 1.0
+    return [Share(share.rung, max(1, int(share.more * part))) for share in plan]
 
 
 def _combined(fit: Fit, rungs: Sequence[Compared], bars: Floats, sampling: Floats) -> tuple[float, float]:
