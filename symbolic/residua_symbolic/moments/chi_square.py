@@ -14,10 +14,11 @@ import sympy as sp
 from residua_network import ResiduaError
 from residua_symbolic.derivation import Derivation, Proof, Step
 from residua_symbolic.domains import balls
+from residua_symbolic.moments.psi import with_psi, without_psi
 
 k, x, chi = sp.symbols("k x chi^2", positive=True)
 t = sp.Symbol("t", real=True)
-E, Var = sp.Function("E"), sp.Function("Var")
+E, Var = sp.Function("E"), sp.Function(r"\mathrm{Var}")
 # degrees of freedom and powers, k + 2t > 0, at which an integral over the density meets a formula
 POINTS = (
     (sp.Rational(9, 2), sp.Rational(-5, 3)),
@@ -140,12 +141,12 @@ def _whole_power(exponent: int, formula: sp.Expr, title: str, assumption: str) -
 
 def derive_log_mean() -> Derivation:
     """E log χ²_k, the first derivative of log E (χ²_k)^t at t = 0."""
-    return _cumulant(1, E(sp.log(chi)), log_mean(k), "Mean logarithm of a chi-square variable")
+    return _cumulant(1, E(sp.log(chi)), with_psi(log_mean(k)), "Mean logarithm of a chi-square variable")
 
 
 def derive_log_variance() -> Derivation:
     """Var log χ²_k, the second derivative."""
-    return _cumulant(2, Var(sp.log(chi)), log_variance(k), "Variance of the logarithm of a chi-square variable")
+    return _cumulant(2, Var(sp.log(chi)), with_psi(log_variance(k)), "Variance of the logarithm of a chi-square variable")
 
 
 def _cumulant(order: int, symbol: sp.Expr, formula: sp.Expr, title: str) -> Derivation:
@@ -165,7 +166,7 @@ def _cumulant(order: int, symbol: sp.Expr, formula: sp.Expr, title: str) -> Deri
             formula,
             f"K{chr(39) * order}(0)",
             (
-                Proof("SymPy's derivative", lambda right: bool(sp.diff(generating, t, order).subs(t, 0) == right)),
+                Proof("SymPy's derivative", lambda right: bool(sp.diff(generating, t, order).subs(t, 0) == without_psi(right))),
                 Proof(BY_INTEGRAL, lambda right: _met_logarithm(right, order)),
             ),
         ),
@@ -207,7 +208,7 @@ def _met_logarithm(right: sp.Expr, order: int) -> bool:
             first = integral(freedom, sp.Integer(0), lambda y, s: y)
             second = integral(freedom, sp.Integer(0), lambda y, s: y * y)
             found = first if order == 1 else second - first * first
-        if not _near(found, right.subs(k, freedom)):
+        if not _near(found, without_psi(right).subs(k, freedom)):
             return False
     return True
 
