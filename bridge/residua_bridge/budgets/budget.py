@@ -26,8 +26,9 @@ def budget_of(sample: Sample, groups: Sequence[Group]) -> Budget:
         terms.append(Term(finite(name), *_pair(scaled), _ladder_words(sample, group, name)))
     m = here.measured
     terms.append(Term("sampling", group.fit.residual * here.unit, m.bar, _sampling_words(sample, group)))
-    rounding = sample.ladder.rounding * max(abs(here.predicted.value), here.unit)
-    terms.append(Term("rounding", 0.0, rounding, f"a bound: {sample.ladder.rounding:.1e} of the value"))
+    scale = max(abs(law.predicted(here.sizes).value), here.unit)
+    rounded = Uncertain(sample.rounded.value * here.unit, sample.rounded.bar * scale)
+    terms.append(Term("rounding", *_pair(rounded), sample.rounded_how))
     approximated = law.approximated(here.sizes)
     bar = math.hypot(group.bar * here.unit, approximated.bar)
     return Budget(

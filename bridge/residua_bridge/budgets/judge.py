@@ -42,6 +42,8 @@ def judged(
     for look in range(ladder.looks):
         for rung, repetitions in track(plan, f"{law.quantity}, look {look + 1}"):
             sample.draw(rung, repetitions)
+        if look == 0:
+            sample.meet_precision()
         state = _State.of(sample)
         left = 0.0 if _is_last(look, ladder, state) else ladder.seconds - (time.process_time() - start)
         plan = within(sample.planned(state.groups, state.settled), left)
@@ -179,10 +181,9 @@ def _needed(state: _State) -> str:
         )
     if not state.settled:
         bars = f"the bar is {worst.bar:.2%}, and {state.need:.2%} is needed"
-        left = state.need**2 - worst.extrapolation**2
-        if left > 0:
+        if not worst.stuck(state.need):
             most = max(r.measured.count for r in worst.rungs)
-            more = _rounded(worst.sampling**2 / left * most)
+            more = _rounded((worst.bar / state.need) ** 2 * most)
             return f"{bars}: about {more} repetitions a size instead of {most} would tell"
         name, order = max(worst.fit.orders.items(), key=lambda item: worst.fit.corrections[item[0]].bar)
         factor = (worst.bar / state.need) ** (1 / max(order.value, 0.25))

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from residua_bridge.budgets.decision import bars_needed, standardised
-from residua_bridge.budgets.estimate import Estimate, Floats, checked, estimate
+from residua_bridge.budgets.estimate import Estimate, Floats, checked, estimate, paired
 from residua_bridge.budgets.extrapolation import Fit, fitted
 from residua_bridge.budgets.law import PRECISION, Ladder, Law, Sizes, Source
 from residua_bridge.verdict import Uncertain
+from residua_network import ResiduaError
 
 GROWTH = 4.0  # times the repetitions at most from one look to the next
 LEAST_GROWTH = 1.25  # less is not worth a look
+ALIKE = 0.5  # of the error of one alone: a difference known less well is not one of the same draws
 LITTLE = 0.3  # of the bar of an extrapolation: repetitions that make only this part narrower are not worth it
 WORTH = 0.25  # of a plan that there must be time for
 POINT = 0.5  # of the repetitions of the rung that gets most go at least to the point, whose budget is printed
@@ -113,11 +115,18 @@ class Sample:
     """Rungs by their sizes, each drawn in blocks that no other rung and no other look has."""
 
     def __init__(self, law: Law, source: Source, ladder: Ladder, statistic: str) -> None:
+        for name in law.limits:
+            if name not in ladder.point:
+                known = ", ".join(ladder.point)
+                raise ResiduaError(
+                    f"law {law.quantity!r}: expected limits in sizes of the point ({known}), got {name!r}"
+                )
         self.law, self.source, self.ladder, self.statistic = law, source, ladder, statistic
         self.rungs: dict[tuple[float, ...], Rung] = {}
         self.blocks = count()
         self.along = {n: tuple(map(float, sizes)) for n, sizes in ladder.along.items() if n != PRECISION}
         self.further = {n: list(map(float, sizes)) for n, sizes in ladder.further.items()}
+        self.rounded, self.rounded_how = Uncertain(0.0, ladder.rounding), f"a bound: {ladder.rounding:.1e} of the value"
 
     @property
     def limits(self) -> dict[str, float | None]:
@@ -151,21 +160,47 @@ class Sample:
 
     def draw(self, rung: Rung, repetitions: int) -> None:
         """So many more repetitions at a rung, in a block of their own."""
-        words = ", ".join(f"{name} {size:g}" for name, size in rung.sizes.items())
         start = time.process_time()
-        drawn = self.source.draw(dict(rung.sizes), repetitions, next(self.blocks))
+        rung.data.append(self.drawn(rung.sizes, repetitions, next(self.blocks)))
         rung.seconds += time.process_time() - start
-        rung.data.append(checked(drawn, repetitions, self.statistic, f"source of {self.law.quantity!r} at {words}"))
+
+    def drawn(self, sizes: Sizes, repetitions: int, block: int) -> Floats:
+        """What the source draws, checked."""
+        words = ", ".join(f"{name} {size:g}" for name, size in sizes.items())
+        found = self.source.draw(dict(sizes), repetitions, block)
+        return checked(found, repetitions, self.statistic, f"source of {self.law.quantity!r} at {words}")
+
+    def meet_precision(self) -> None:
+        """Where precision is a size of the ladder: the effect of the point's own against the highest, relative.
+
+        Both are drawn in the same block. Where the source does not repeat its draws in other precisions, which the
+        error of the difference shows, the bound stays.
+        """
+        point = self.designs()[0][0]
+        highest = float(max(self.ladder.along.get(PRECISION, (0.0,))))
+        if self.ladder.repetitions == 1 or highest <= point.get(PRECISION, highest):
+            return
+        block, repetitions = next(self.blocks), self.ladder.repetitions
+        own, finer = (self.drawn({**point, PRECISION: p}, repetitions, block) for p in (point[PRECISION], highest))
+        effect = paired(own, finer, self.statistic)
+        alone = estimate(own, self.statistic).bar
+        words = f"precision {point[PRECISION]:g} against {highest:g}, {repetitions} draws in both"
+        if effect.bar <= ALIKE * alone:
+            unit = self.law.unit(point)
+            bar = math.hypot(effect.bar / unit, self.ladder.rounding)
+            self.rounded, self.rounded_how = Uncertain(effect.value / unit, bar), words
+        else:
+            self.rounded_how += f" ({words}: not the same draws, so that they do not tell)"
 
     def groups(self) -> list[Group]:
         """The law met by everything drawn so far."""
         return [self._group([self._compared(self.rung(s)) for s in design]) for design in self.designs()]
 
     def _compared(self, rung: Rung) -> Compared:
-        found, predicted = rung.estimate(self.statistic), self.law.predicted(rung.sizes)
-        unit = self.law.unit(rung.sizes)
-        rounding = self.ladder.rounding * max(abs(predicted.value), unit)
-        bar = math.hypot(found.bar, predicted.bar, rounding)
+        found, law, unit = rung.estimate(self.statistic), self.law.predicted(rung.sizes), self.law.unit(rung.sizes)
+        scale = max(abs(law.value), unit)
+        predicted = Uncertain(law.value + self.rounded.value * unit, math.hypot(law.bar, self.rounded.bar * scale))
+        bar = math.hypot(found.bar, predicted.bar)
         return Compared(rung.sizes, predicted, found, unit, (found.value - predicted.value) / unit, bar / unit)
 
     def _group(self, rungs: Sequence[Compared]) -> Group:
