@@ -15,16 +15,18 @@ from residua_numeric.arrays import rows
 from residua_numeric.build import build, seed_of
 from residua_numeric.derivatives import to_float64
 from residua_numeric.descent import minibatches
-from residua_numeric.losses import FUNCTIONS, fitting, tensors
+from residua_numeric.losses import fitting, losses_of_each, tensors
 from residua_numeric.modules import DTYPES
-from residua_numeric.optimisers import optimiser_of
+from residua_numeric.optimisers import optimiser_for
 from residua_numeric.progress import Bar
-from residua_numeric.stacked import Stack, together
+from residua_numeric.side_by_side import widest
+from residua_numeric.stacked import Stack, load
 from residua_numeric.state import on_threads
 from residua_numeric.statistics import check_rows
 from residua_numeric.tasks import Task
 from residua_numeric.train import check_training
 
+CACHE = 2**21  # bytes of the output of a layer, over the networks of one pass: more leave the cache, and gain nothing
 LARGEST = 2**15  # rows, over all networks, of one pass: more leave the cache, and gain nothing
 
 
@@ -73,10 +75,11 @@ class Ensemble:
         found = []
         for first in range(0, len(self.models), at_once):
             some = slice(first, first + at_once)
-            flat, buffers = stack.flat(self.models[some]), stack.buffers(self.models[some])
+            models = self.models[some]
             masks = {} if generators is None else stack.masks(generators[some], len(points))
+            tensors = {**stack.arrays(models), **stack.buffers(models), **masks}
             with torch.no_grad():
-                found.append(together(lambda f, b: stack.one(f, b, points), flat, {**buffers, **masks}))
+                found.append(stack.outputs(tensors, points.expand(len(models), *points.shape)))
         return to_float64(torch.cat(found))
 
 
@@ -115,16 +118,16 @@ def train_many(
     seen = min(int(batch), len(task.x))
     check_rows(models[0], seen, "train_many: batch")
     with on_threads(int(threads)), torch.enable_grad(), Bar(int(steps), rate, progress) as bar:
-        descent = _Descent(net, dtype, models, found, task, optimiser, rate, seen)
+        descent = SharedDescent(net, dtype, models, found, task, optimiser, rate, seen)
         descent.run(int(steps), stop_below or 0.0, bar)
     for model, end in zip(models, descent.end, strict=True):
-        descent.stack.load(model, end.flat, end.buffers)
+        load(model, end.tensors)
     losses = np.array(descent.losses).reshape(-1, len(found))
     taken, why, reached = tuple(descent.steps), tuple(descent.stopped), tuple(descent.reached)
     return Ensemble(net, models, found, losses, taken, why, reached, dtype)
 
 
-class _Descent:
+class SharedDescent:
     """The steps of all networks; those that have stopped leave the stack, so that the rest goes faster."""
 
     def __init__(
@@ -140,17 +143,19 @@ class _Descent:
     ) -> None:
         self.stack = Stack(net, dtype)
         self.x, self.y = tensors(models[0], task.x, task.y)
-        self.loss, self.name, self.rate, self.batch = FUNCTIONS[task.loss], optimiser, rate, batch
+        self.loss, self.name, self.rate, self.batch = task.loss, optimiser, rate, batch
+        self.at_once = max(1, CACHE // (batch * widest(net) * self.x.element_size()))
         self.buffers = self.stack.buffers(models)
-        self.flat = nn.Parameter(self.stack.flat(models))
-        self.optimiser = optimiser_of(nn.ParameterList([self.flat]), optimiser, rate)
+        self.parameters = self.stack.arrays(models)
+        self.optimiser = self._new_optimiser()
         self.active = list(range(len(seeds)))
         self.chosen: list[Iterator[Tensor]] = [minibatches(len(self.x), batch, seed) for seed in seeds]
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.losses: list[NDArray[np.float64]] = []
         self.steps, self.stopped, self.reached = [0] * len(seeds), [""] * len(seeds), [False] * len(seeds)
         self.before = self._state()  # at the last weights whose losses were finite
-        self.end = [self.before.row(s) for s in range(len(seeds))]
+        self.spare: _State | None = None  # memory for the next
+        self.end = [self.before.rows(s) for s in range(len(seeds))]
 
     def run(self, steps: int, stop_below: float, bar: Bar) -> None:
         """Until every network has stopped or taken `steps`."""
@@ -165,10 +170,8 @@ class _Descent:
             self._stop(row, self._state(), done, "")
 
     def _step(self, k: int, stop_below: float) -> None:
-        entered = self._state()
-        values = self._values(training=True)
-        self.flat.grad = torch.autograd.grad(values.sum(), self.flat)[0]
-        seen = values.tolist()
+        entered = self._state(self.spare)
+        seen = self._descend()
         self._record(seen)
         for row, value in enumerate(seen):
             if not math.isfinite(value):
@@ -176,12 +179,12 @@ class _Descent:
             elif value < stop_below:
                 self.reached[self.active[row]] = True
                 self._stop(row, entered, k, f"loss is below {stop_below:g} at step {k}")
-        self.before = entered
+        self.before, self.spare = entered, self.before
         self._keep([row for row, value in enumerate(seen) if stop_below <= value < math.inf])
         if not self.active:
             return
         self.optimiser.step()
-        finite = self._state().finite()
+        finite = _State(self._now()).finite()
         for row in range(len(finite)):
             if not finite[row]:
                 self._stop(row, self.before, k, f"weights are not finite after step {k + 1}")
@@ -190,65 +193,105 @@ class _Descent:
     def _check_last(self, done: int) -> None:
         """The weights that the last step left have met no loss yet."""
         with torch.no_grad():
-            values = self._values(training=False).tolist()
+            x, y = self._minibatch()
+            values = self._values({**self.parameters, **self.buffers}, x, y, training=False).tolist()
         for row, value in enumerate(values):
             if not math.isfinite(value):
                 self._stop(row, self.before, done - 1, f"loss is {value} at step {done}")
         self._keep([row for row, value in enumerate(values) if math.isfinite(value)])
 
-    def _values(self, training: bool) -> Tensor:
-        """The loss of every active network on its next minibatch, (active,); training moves stored statistics."""
+    def _descend(self) -> list[float]:
+        """The loss of every active network on its next minibatch; leaves its gradient, and moves stored statistics."""
+        x, y = self._minibatch()
+        masks = self.stack.masks([self.generators[s] for s in self.active], self.batch)
+        found: list[float] = []
+        for first in range(0, len(self.active), self.at_once):
+            some = slice(first, first + self.at_once)
+            leaves = self._leaves(some)
+            others = {name: tensor[some] for name, tensor in (self.buffers | masks).items()}
+            values = self._values(leaves | others, x[some], y[some], training=True)
+            self._put_gradients(some, torch.autograd.grad(values.sum(), list(leaves.values())))
+            found += values.tolist()
+        return found
+
+    def _leaves(self, some: slice) -> dict[str, Tensor]:
+        if len(self.active) <= self.at_once:
+            return self.parameters
+        return {name: p.detach()[some].requires_grad_() for name, p in self.parameters.items()}
+
+    def _put_gradients(self, some: slice, gradients: Sequence[Tensor]) -> None:
+        for parameter, gradient in zip(self.parameters.values(), gradients, strict=True):
+            if len(gradient) == len(parameter):  # a fused optimiser reads any other order of memory wrongly, silently
+                parameter.grad = gradient.contiguous()
+                continue
+            if parameter.grad is None:
+                parameter.grad = torch.empty_like(parameter)
+            parameter.grad[some] = gradient
+
+    def _minibatch(self) -> tuple[Tensor, Tensor]:
         drawn = torch.stack([next(self.chosen[s]) for s in self.active])
-        masks = self.stack.masks([self.generators[s] for s in self.active], self.batch) if training else {}
-        buffers = self.buffers if training else {name: b.clone() for name, b in self.buffers.items()}
-        self.stack.model.train(training)
+        return self.x[drawn], self.y[drawn]
 
-        def one(flat: Tensor, buffers: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            return self.loss(self.stack.one(flat, buffers, x), y)
-
-        return together(one, self.flat, {**buffers, **masks}, self.x[drawn], self.y[drawn])
+    def _values(self, tensors: dict[str, Tensor], x: Tensor, y: Tensor, training: bool) -> Tensor:
+        return losses_of_each(self.loss, self.stack.outputs(tensors, x, training), y)
 
     def _record(self, seen: Sequence[float]) -> None:
         losses = np.full(len(self.steps), np.nan)
         losses[self.active] = [value if math.isfinite(value) else np.nan for value in seen]
         self.losses.append(losses)
 
-    def _state(self) -> "_State":
-        return _State(self.flat.detach().clone(), {name: b.clone() for name, b in self.buffers.items()})
+    def _now(self) -> dict[str, Tensor]:
+        return {name: p.detach() for name, p in self.parameters.items()} | self.buffers
+
+    def _state(self, memory: "_State | None" = None) -> "_State":
+        """A copy of the state now, in place of `memory` if that is given."""
+        now = self._now()
+        if memory is None:
+            return _State({name: tensor.clone() for name, tensor in now.items()})
+        torch._foreach_copy_(list(memory.tensors.values()), list(now.values()))
+        return memory
 
     def _stop(self, row: int, at: "_State", steps: int, why: str) -> None:
         s = self.active[row]
-        self.end[s], self.steps[s], self.stopped[s] = at.row(row), steps, why
+        self.end[s], self.steps[s], self.stopped[s] = at.rows(row), steps, why
 
-    def _keep(self, kept: Sequence[int]) -> None:
+    def _keep(self, kept: list[int]) -> None:
         """Go on with these of the active networks."""
         if len(kept) == len(self.active):
             return
         self.active = [self.active[row] for row in kept]
-        grown = self.optimiser.state.get(self.flat, {})
-        gradient, rows = self.flat.grad, list(kept)
-        self.flat = nn.Parameter(self.flat.detach()[rows])
-        self.flat.grad = None if gradient is None else gradient[rows]
-        self.buffers = {name: b[rows] for name, b in self.buffers.items()}
-        self.before = _State(self.before.flat[rows], {name: b[rows] for name, b in self.before.buffers.items()})
-        self.optimiser = optimiser_of(nn.ParameterList([self.flat]), self.name, self.rate)
-        if grown:
-            self.optimiser.state[self.flat] = {n: t[rows] if t.ndim else t for n, t in grown.items()}
+        before, old = self.parameters, self.optimiser.state
+        self.parameters = {name: tensor.detach()[kept] for name, tensor in before.items()}
+        self.buffers = {name: b[kept] for name, b in self.buffers.items()}
+        self.before, self.spare = self.before.rows(kept), None
+        self.optimiser = self._new_optimiser()
+        for name, tensor in before.items():
+            new = self.parameters[name]
+            new.grad = None if tensor.grad is None else tensor.grad[kept]
+            if tensor in old:
+                self.optimiser.state[new] = {n: t[kept] if t.ndim else t for n, t in old[tensor].items()}
+
+    def _new_optimiser(self) -> torch.optim.Optimizer:
+        for tensor in self.parameters.values():
+            tensor.requires_grad_()
+        return optimiser_for(self.parameters.values(), self.name, self.rate, fused=True)
 
 
 @dataclass(frozen=True)
 class _State:
-    """Parameters (networks, parameters) and buffers {name: (networks, ...)} at one moment."""
+    """Parameters and buffers {name: (networks, *shape)} at one moment."""
 
-    flat: Tensor
-    buffers: dict[str, Tensor]
+    tensors: dict[str, Tensor]
 
-    def row(self, s: int) -> "_State":
-        return _State(self.flat[s], {name: b[s] for name, b in self.buffers.items()})
+    def rows(self, which: int | list[int]) -> "_State":
+        """A copy of those of some networks."""
+        return _State({name: tensor[which].clone() for name, tensor in self.tensors.items()})
 
     def finite(self) -> list[bool]:
-        """Of every network."""
-        tensors = [self.flat, *self.buffers.values()]
-        largest = torch.stack([torch.linalg.vector_norm(t.flatten(1), torch.inf, dim=1) for t in tensors])
-        found: list[bool] = largest.isfinite().all(0).tolist()
+        """Of every network, by norms over all, which may overflow, and one by one where those are not finite."""
+        tensors = list(self.tensors.values())
+        if torch.stack(torch._foreach_norm(tensors)).isfinite().all():
+            return [True] * len(tensors[0])
+        each = torch.stack([tensor.flatten(1).isfinite().all(1) for tensor in tensors])
+        found: list[bool] = each.all(0).tolist()
         return found

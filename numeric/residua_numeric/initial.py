@@ -13,11 +13,11 @@ from residua_network.checks import one_of, whole
 from residua_numeric.build import check_init, initial_laws, seed_of
 from residua_numeric.modules import DTYPES
 from residua_numeric.progress import Counter
-from residua_numeric.side_by_side import outputs
+from residua_numeric.side_by_side import outputs, widest
 from residua_numeric.state import on_threads
 
 Array = NDArray[np.float64]
-CHUNK = 2**24  # bytes of the networks of one pass, at least one: what fits a processor's cache
+CHUNK = 2**26  # bytes of the networks of one pass, at least one: fewer pay for more passes, more gain nothing
 HELD = 4  # tensors as large as its output that the passes hold for each layer: value, gradient, and in between
 LARGEST = 2**31 - 2**28  # bytes that a single network may take
 
@@ -159,9 +159,8 @@ class _Draw:
     def _bytes(self) -> int:
         """Of one network, with what its passes hold."""
         item = self.dtype.itemsize
-        widest = max(size for _, layer in self.net.walk() for size in (layer.gives or 0, *self.net.sizes))
         layers = 1 + sum(1 for _ in self.net.walk())
-        return self.size * (8 if item == 8 else 8 + item) + HELD * self.batch * widest * layers * item
+        return self.size * (8 if item == 8 else 8 + item) + HELD * self.batch * widest(self.net) * layers * item
 
 
 def _statistics(net: Network, weights: dict[str, Tensor], x: Tensor, g: Tensor) -> Array:

@@ -23,6 +23,13 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
+def losses_of_each(name: str, outputs: Tensor, y: Tensor) -> Tensor:
+    """The loss of every network, (networks,), from outputs (networks, rows, outputs)."""
+    if name == "mean square error":
+        return functional.mse_loss(outputs, y, reduction="none").mean((1, 2))
+    return functional.cross_entropy(outputs.transpose(1, 2), y, reduction="none").mean(1)
+
+
 def loss_of(model: nn.Module, task: Task, part: str = "train") -> float:
     """The task's loss over a whole part, "train" or "test", in eval mode. Raises TaskError where there is none.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from residua_network import Layer
+from residua_network import Layer, Network
 from residua_numeric.layers import files, module_of
 
 
@@ -42,6 +42,11 @@ def last_output(
     for last in outputs(layers, tensors, x, training=training, model=model, prefix=prefix):
         x = last
     return x
+
+
+def widest(net: Network) -> int:
+    """The largest width of any layer's input or output, inside branches too."""
+    return max(net.inputs, *(size for _, layer in net.walk() for size in (layer.takes or 0, layer.gives or 0)))
 
 
 def _output(

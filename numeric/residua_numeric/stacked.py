@@ -1,4 +1,5 @@
-"""Several networks of one description, their parameters the rows of one matrix, run at once."""
+"""Several networks of one description, run at once: by their kinds' own files, or by vmap where a derivative of one
+network at a time is wanted."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -9,6 +10,7 @@ from torch.func import functional_call
 from residua_network import Network
 from residua_numeric.build import build
 from residua_numeric.modules import DTYPES, modules_of
+from residua_numeric.side_by_side import last_output
 
 
 class Masked(nn.Module):
@@ -27,10 +29,10 @@ class Masked(nn.Module):
 
 
 class Stack:
-    """What the networks have in common, so that `torch.func.vmap` can run them all.
+    """What the networks have in common, so that all can be run at once.
 
     A row of `flat` holds the parameters of one network in the order of `model.named_parameters()`. No kind of layer is
-    known here: what a layer does is its own module's affair. Dropout alone is another: its masks come from outside, so
+    known here: what a layer does is its own file's affair. Dropout alone is another: its masks come from outside, so
     that those of one network do not depend on which others run beside it.
     """
 
@@ -47,6 +49,19 @@ class Stack:
     def flat(self, models: Sequence[nn.Module]) -> Tensor:
         """(models, parameters): a copy."""
         return torch.stack([torch.cat([p.detach().flatten() for p in model.parameters()]) for model in models])
+
+    def arrays(self, models: Sequence[nn.Module]) -> dict[str, Tensor]:
+        """The parameters, {name: (models, *shape)}: copies."""
+        found = [dict(model.named_parameters()) for model in models]
+        return {name: torch.stack([one[name].detach() for one in found]) for name in found[0]}
+
+    def outputs(self, tensors: Mapping[str, Tensor], x: Tensor, training: bool = False) -> Tensor:
+        """(networks, points, outputs) at x, (networks, points, inputs), of the networks with these arrays and masks.
+
+        training: whether batch norms move their stored statistics, in place.
+        """
+        self.model.train(training)
+        return last_output(self.net.layers, tensors, x, training=training, model=self.model)
 
     def buffers(self, models: Sequence[nn.Module]) -> dict[str, Tensor]:
         """{name: (models, ...)}: copies."""
@@ -75,10 +90,15 @@ class Stack:
 
     def load(self, model: nn.Module, flat: Tensor, buffers: Mapping[str, Tensor]) -> None:
         """Put one row, and its buffers, into a model that `build` made."""
-        own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        with torch.no_grad():
-            for name, tensor in {**self.parameters(flat), **buffers}.items():
-                own[name].copy_(tensor)
+        load(model, {**self.parameters(flat), **buffers})
+
+
+def load(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put the parameters and buffers of one network into a model that `build` made."""
+    own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
 
 
 def together(function: Callable[..., Tensor], *arguments: object) -> Tensor:

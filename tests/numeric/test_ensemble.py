@@ -125,6 +125,20 @@ def test_all_may_reach_the_mark_at_once() -> None:
     assert all(close(build(SMALL, seed), many.models[s], "float64") for s, seed in enumerate(SEEDS))
 
 
+@pytest.mark.parametrize("net", [NOISY, NORMED])
+def test_networks_may_be_trained_a_few_at_a_time(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are where a layer of all of them leaves the cache; some stop on the way."""
+    arguments = {"optimiser": "momentum", "rate": 0.01, "steps": 40, "stop_below": 0.3}
+    whole = trained(net, range(5), **arguments)
+    assert len(set(whole.stopped_at)) > 1
+    row = 100 * 8 * (8 if net is NOISY else 6)
+    for at_once in (1, 2):
+        monkeypatch.setattr("residua_numeric.ensemble.CACHE", at_once * row)
+        parts = trained(net, range(5), **arguments)
+        assert parts.stopped_at == whole.stopped_at
+        assert all(close(a, b, "float64") for a, b in zip(parts.models, whole.models, strict=True))
+
+
 CUBIC = Network((Linear(1, 4), Activation("cube"), Linear(4, 1)))
 
 
