@@ -1,8 +1,8 @@
 """The domain in which forward maps say what happens to moments: means over features are expectations.
 
-A forward map of layers/*.py runs on nodes. What is entry by entry stays a function of the same Gaussians; a contraction
-with a fresh weight gives fresh Gaussians; a mean over features is a number; a mean over the rows of an infinite batch is
-the expectation given what the rows share. No layer kind is known here by its name.
+A forward map of layers/*.py runs on nodes. What is entry by entry stays a function of the same Gaussians; a
+contraction with a fresh weight gives fresh Gaussians; a mean over features is a number; a mean over the rows of an
+infinite batch is the expectation given what the rows share. No layer kind is known here by its name.
 """
 
 import math
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from residua_network import Layer, ResiduaError
-from residua_symbolic.moments.entries import Atoms, Base, Entry, Normalised
-from residua_symbolic.moments.expectations import Expectations, NotExactError, slope
+from residua_symbolic.moments.entries import Atom, Base, Entry, Normalised
+from residua_symbolic.moments.expectations import Expectations
+from residua_symbolic.moments.forward_maps import constant_eps, is_batch_normaliser
 from residua_symbolic.moments.gradient import Gradient, Source, through_batch
-from residua_symbolic.moments.normaliser import constant_eps, is_batch_normaliser
+from residua_symbolic.moments.values import NotExactError, slope
 from residua_symbolic.moments.walk import BatchStatisticsError, Walk, Weight
-
 
 Pull = Callable[[Gradient], Gradient]
 
@@ -43,10 +43,10 @@ class Node:
         return self.domain.sum_of(self, other, -1.0)
 
     def __rsub__(self, other: Any) -> "Node":
-        return (-1.0 * self) + other
+        return self * -1.0 + other
 
     def __neg__(self) -> "Node":
-        return -1.0 * self
+        return self * -1.0
 
     def __mul__(self, other: Any) -> "Node":
         return self.domain.product_of(self, other)
@@ -55,22 +55,24 @@ class Node:
 
     def __truediv__(self, other: Any) -> "Node":
         if isinstance(other, Node):
-            return self * self.domain.function("reciprocal", other)
+            return self.domain.product_of(self, self.domain.function("reciprocal", other))
         return self * (1.0 / other)
 
     def __rtruediv__(self, other: Any) -> "Node":
-        return self.domain.function("reciprocal", self) * other
+        return self.domain.product_of(self.domain.function("reciprocal", self), other)
 
 
 @dataclass
 class MomentsDomain(Walk):
-    """Forward maps at infinite width. `rows`: whether some layer lets rows meet; only then are their covariances kept."""
+    """Forward maps at infinite width. `rows`: whether rows meet in some layer; only then are covariances kept."""
 
     moments: Expectations
     rows: bool
     variance_of: Callable[[Layer], tuple[float, float]]
-    atoms: Atoms = field(default_factory=Atoms)
     tape: list[Node] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.atoms = self.moments.atoms
 
     def input(self, width: int) -> Node:
         """Isotropic rows of mean square 1, independent: standard normal entries where they are many."""
@@ -82,7 +84,7 @@ class MomentsDomain(Walk):
             return Entry(0.0)
         inverse = 0.0 if self.moments.batch is None else 1 / self.moments.batch
         shared = c + (q - c) * inverse
-        parts = {Base(q - c, shared=False): 1.0} if q - c > 0 else {}
+        parts: dict[Atom, float] = {Base(q - c, shared=False): 1.0} if q - c > 0 else {}
         if shared > q * 1e-14:  # else rounding: below a batch norm the rows sum to zero
             parts[Base(shared, shared=True)] = 1.0
         return Entry(0.0, parts)
@@ -101,10 +103,10 @@ class MomentsDomain(Walk):
         """Square root."""
         return self.function("sqrt", x) if isinstance(x, Node) else math.sqrt(x)
 
-    def function(self, name: str, x: Any) -> Node:
+    def function(self, name: str, x: Any) -> Any:
         """φ, entry by entry."""
         if name == "identity":
-            return x * 1.0
+            return self.copy(x) if isinstance(x, Node) else x
         value = self.atoms.function(name, x.entry)
         if x.entry.is_constant:
             value = Entry(self.moments.value(name, x.entry.constant))
@@ -129,8 +131,8 @@ class MomentsDomain(Walk):
             return self.moments.mean(x.entry)
         if self.moments.batch is not None:
             raise BatchStatisticsError
-        value = self.atoms.batch_mean(x.entry)
-        if value.is_gaussian and not value.gaussian_part(False) and not value.parts:
+        value = self.moments.batch_mean(x.entry)
+        if value.is_constant:
             return value.constant
         return Node(self, value, x.width)
 

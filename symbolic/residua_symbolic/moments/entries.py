@@ -1,6 +1,6 @@
-"""What the entries of a layer are at infinite width: a function of independent Gaussians, the same for every feature."""
+"""What the entries of a layer are at infinite width: one function of independent Gaussians for every feature."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,21 @@ class Entry:
         return self.constant, frozenset(self.parts.items())
 
 
+Key = frozenset[tuple[Base, float]]  # a sum of Gaussians
+
+
+def gaussians(e: Entry) -> dict[Base, float]:
+    """The Gaussians in the sum, with their coefficients."""
+    return {a: c for a, c in e.parts.items() if isinstance(a, Base)}
+
+
+def leaves_of(entries: Iterable[Entry], involved: Iterable[Atom]) -> list[tuple[Entry, Key]]:
+    """Every entry, of these and of those in the atoms, in which Gaussians stand, with the sum of them."""
+    within = [e for a in involved if not isinstance(a, BatchMean) for e in inner(a)]
+    found = [(e, frozenset(gaussians(e).items())) for e in [*entries, *within]]
+    return [(e, form) for e, form in found if form]
+
+
 def inner(atom: Atom) -> tuple[Entry, ...]:
     """The entries that an atom is a function of."""
     if isinstance(atom, Base):
@@ -108,13 +123,18 @@ def bases(atom: Atom) -> frozenset[Base]:
     return found(atom)
 
 
+def bases_of(e: Entry) -> frozenset[Base]:
+    """The Gaussians that an entry depends on."""
+    return frozenset().union(*map(bases, e.parts))
+
+
 def below(atom: Atom) -> Iterator[Atom]:
     """The atoms that an atom is written in."""
     return (part for entry in inner(atom) for part in entry.parts)
 
 
-def atoms_in(found: Any) -> Iterator[Atom]:
-    """These atoms and all that they are written in, each once."""
+def atoms_in(found: Iterable[Atom], into_means: bool = True) -> Iterator[Atom]:
+    """These atoms and all that they are written in, each once; batch means opened or not."""
     seen: set[Atom] = set()
     left = list(found)
     while left:
@@ -122,7 +142,7 @@ def atoms_in(found: Any) -> Iterator[Atom]:
         if atom not in seen:
             seen.add(atom)
             yield atom
-            left += below(atom)
+            left += below(atom) if into_means or not isinstance(atom, BatchMean) else ()
 
 
 class Atoms:
@@ -148,19 +168,11 @@ class Atoms:
             return left.times(right.constant)
         return self._one(frozenset({left.key, right.key}), lambda: Product(left, right))
 
-    def batch_mean(self, of: Entry) -> Entry:
-        """The mean over infinitely many rows."""
-        result = Entry(of.constant)
-        for atom, coefficient in of.parts.items():
-            if isinstance(atom, Base):
-                part = Entry(0.0, {atom: 1.0} if atom.shared else {})
-            else:
-                alone = Entry(0.0, {atom: 1.0})
-                part = self._one(("mean", atom), lambda alone=alone: BatchMean(alone))  # type: ignore[misc]
-            result = result.plus(part, coefficient)
-        return result
+    def mean_over_rows(self, of: Entry) -> Entry:
+        """The mean over infinitely many rows, as an atom."""
+        return self._one(("mean", of.key), lambda: BatchMean(of))
 
     def normalised(self, of: Entry, eps: float) -> Entry:
         """Batch normalisation of Gaussian entries over a finite batch."""
-        deviation = Entry(0.0, dict(of.gaussian_part(shared=False)))
+        deviation = Entry(0.0, {**of.gaussian_part(shared=False)})
         return self._one(("normalised", deviation.key, eps), lambda: Normalised(deviation, eps))

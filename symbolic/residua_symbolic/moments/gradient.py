@@ -6,7 +6,8 @@ from residua_network import ResiduaError
 from residua_symbolic.domains.floats import Floats
 from residua_symbolic.moments import batch_sphere
 from residua_symbolic.moments.entries import Atoms, Base, Entry, Function, Normalised, bases, inner
-from residua_symbolic.moments.expectations import Expectations, NotExactError, Values
+from residua_symbolic.moments.expectations import Expectations
+from residua_symbolic.moments.values import NotExactError, Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +129,7 @@ def _slope_at(coefficient: Entry, normalised: Normalised) -> tuple[str, float]:
 
 def _only_of(coefficient: Entry, normalised: Normalised) -> bool:
     """Whether the Gaussians of a coefficient stand in it by their normalised values alone."""
-    left = [a for a in coefficient.parts]
+    left = list(coefficient.parts)
     while left:
         atom = left.pop()
         if isinstance(atom, Base):

@@ -14,7 +14,7 @@ import numpy as np
 
 from residua_network import Layer
 from residua_symbolic.domains.floats import Floats
-from residua_symbolic.moments.expectations import function, slope
+from residua_symbolic.moments.values import function, slope
 from residua_symbolic.moments.walk import Walk, Weight
 
 Pull = Callable[[Floats], Floats]
@@ -40,13 +40,13 @@ class Draws:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> "Draws":
-        return self + (-1.0 * other)
+        return self + other * -1.0
 
     def __rsub__(self, other: Any) -> "Draws":
-        return -1.0 * self + other
+        return self * -1.0 + other
 
     def __neg__(self) -> "Draws":
-        return -1.0 * self
+        return self * -1.0
 
     def __mul__(self, other: Any) -> "Draws":
         if not isinstance(other, Draws):
@@ -61,7 +61,7 @@ class Draws:
         return self * (self.domain.function("reciprocal", other) if isinstance(other, Draws) else 1.0 / other)
 
     def __rtruediv__(self, other: Any) -> "Draws":
-        return self.domain.function("reciprocal", self) * other
+        return self.domain.function("reciprocal", self) * float(other)
 
     def _made(self, values: Floats, pulls: Sequence[tuple["Draws", Pull]]) -> "Draws":
         return Draws(self.domain, values, self.width, pulls)

@@ -1,8 +1,8 @@
 """What a network does at initialisation, layer by layer: mean squares forward, squared gradients backward."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,28 @@ import sympy as sp
 
 from residua_network import Layer, Network, ResiduaError
 from residua_network.checks import number, one_of, whole
-from residua_symbolic.derivation import Derivation
 from residua_symbolic.moments.domain import MomentsDomain
-from residua_symbolic.moments.expectations import Expectations, NotExactError
+from residua_symbolic.moments.entries import bases_of
+from residua_symbolic.moments.expectations import Expectations
+from residua_symbolic.moments.finite_width import ExactWidth, exact_width
+from residua_symbolic.moments.forward_maps import constant_eps, lost_directions
+from residua_symbolic.moments.gradient import Gradient
+from residua_symbolic.moments.laws import ALPHA, BIAS, F2, G2, GG, XF, Known, Law, V, c, law_of, m, q
 from residua_symbolic.moments.moments import LayerMoments, Moments
 from residua_symbolic.moments.particles import ParticleDomain
+from residua_symbolic.moments.steps import derive, finite_size, said_of
+from residua_symbolic.moments.values import NotExactError
 from residua_symbolic.moments.walk import Place
 
 INITS = ("he", "xavier", "torch")
 VarianceOf = Callable[[Layer], tuple[float, float]]
+SETTING = (
+    "inputs: independent isotropic rows of mean square 1; the gradient at the output is isotropic, Gaussian and "
+    "independent of the net",
+    "infinite width: features are independent draws, what a fresh matrix gives is Gaussian, means over features are "
+    "their expectations, and no gradient comes back through these",
+    "the gradient is independent of the forward pass but for the activations' slopes: W and Wᵀ as if drawn apart",
+)
 ROWS = 64  # of a simulation that stands for infinitely many
 ENTRIES, FEATURES, REPETITIONS = 2**15, 2**10, 24
 
@@ -40,30 +53,63 @@ def predict_moments(net: Network, init: str | float = "he", batch: int | None = 
         found = _exact(net, variance_of, batch)
     except NotExactError as reason:
         found = _simulated(net, variance_of, batch, str(reason))
-    return _result(net, init, batch, found)
+    width = exact_width(net, variance_of)
+    _refuse(found, width)
+    layers = _layers(net, found, width, batch)
+    total = math.prod(layer.gradient_ratio for layer in layers)
+    assumptions = (*SETTING, *said_of(net, init, batch), *found.how)
+    derivation = derive(layers, found.laws, total, assumptions)
+    return Moments(net, init, batch, layers, total, assumptions, derivation)
 
 
-def _result(net: Network, init: str | float, batch: int | None, found: "Predicted") -> Moments:
-    derivation = Derivation("Moments", sp.Symbol("R"), sp.Integer(0), (), ())
-    layers = tuple(_layer(place, found) for place in found.places)
-    total = layers[0].gradient if layers else 1.0
-    return Moments(net, init, batch, layers, total, found.how, derivation)
+def _refuse(found: "Predicted", width: ExactWidth | None) -> None:
+    """Raises ResiduaError where a moment is not finite, or no gradient is left to compare with."""
+    for place in walk(found.places):
+        seen = found.seen[place.name]
+        where = f'predict_moments: layer "{place.name}" {place.layer!r}'
+        lost = lost_directions(place.layer)
+        if width is None and place.name in found.fresh and lost and place.before.width <= lost + 1:
+            raise ResiduaError(f"{where}: E[1/s²] does not exist at ε = 0: expected a width above {lost + 1}")
+        if not (math.isfinite(seen.square) and math.isfinite(seen.before)):
+            raise ResiduaError(f"{where}: a moment is not finite: its mean square, or E[1/s²]")
+        if not seen.after > 0:
+            raise ResiduaError(f"{where}: no gradient reaches its output, so that there is no ratio")
 
 
-def _layer(place: Place, found: "Predicted") -> LayerMoments:
-    seen, inside = found.seen[place.name], tuple(_layer(p, found) for p in place.inside)
+def _layers(net: Network, found: "Predicted", width: ExactWidth | None, batch: int | None) -> tuple[LayerMoments, ...]:
+    layers = []
+    for k, place in enumerate(found.places):
+        layer = _layer(place, found, finite_size(net, place, batch))
+        if width is not None:
+            layer = replace(layer, finite_size=width.words)
+            exact = width.ratios[k]
+            if exact is not None:
+                expression, known = width.formulas[k] or (sp.nan, {})
+                law = found.laws[place.name]
+                found.laws[place.name] = Law(law.forward, expression, {**law.at, **known})
+                layer = replace(layer, gradient_ratio=exact, formulas=found.laws[place.name].equations)
+        layers.append(layer)
+    gradient = 1.0
+    for k in reversed(range(len(layers))):
+        gradient *= layers[k].gradient_ratio
+        layers[k] = replace(layers[k], gradient=gradient)
+    return tuple(layers)
+
+
+def _layer(place: Place, found: "Predicted", words: str) -> LayerMoments:
+    seen = found.seen[place.name]
     return LayerMoments(
-        place.name,
-        repr(place.layer),
-        seen.mean,
-        seen.square,
-        seen.covariance,
-        seen.ratio,
-        seen.total_before,
-        found.errors[place.name],
-        (),
-        "",
-        inside,
+        name=place.name,
+        layer=repr(place.layer),
+        mean=seen.mean,
+        forward=seen.square,
+        covariance=seen.covariance,
+        gradient_ratio=seen.ratio,
+        gradient=seen.total_before,
+        error=found.errors[place.name],
+        formulas=found.laws[place.name].equations,
+        finite_size=words,
+        branch=tuple(_layer(inside, found, words) for inside in place.inside),
     )
 
 
@@ -73,7 +119,7 @@ def variances(init: str | float) -> VarianceOf:
         one_of(init, INITS, "init", "predict_moments")
     elif not number(init, "init", "predict_moments") > 0:
         raise ResiduaError(
-            f"predict_moments: init must be one of {', '.join(INITS)} or n times a weight variance above 0, got {init!r}"
+            f"predict_moments: init must be one of {', '.join(INITS)} or n times a variance above 0, got {init!r}"
         )
 
     def of(layer: Layer) -> tuple[float, float]:
@@ -115,6 +161,8 @@ class Predicted:
     seen: dict[str, Seen]
     errors: dict[str, float]
     how: tuple[str, ...]
+    laws: dict[str, Law]
+    fresh: frozenset[str] = frozenset()  # layers at ε = 0 whose input is Gaussian, and not that of the net
 
 
 def _exact(net: Network, variance_of: VarianceOf, batch: int | None) -> Predicted:
@@ -135,7 +183,42 @@ def _exact(net: Network, variance_of: VarianceOf, batch: int | None) -> Predicte
         return Seen(of.mean(entry), of.same(entry, entry), covariance, before, after, before / end.width)
 
     seen = {place.name: see(place) for place in walk(places)}
-    return Predicted(tuple(places), seen, dict.fromkeys(seen, of.error), ())
+    laws = {place.name: _law(place, domain, gradients) for place in walk(places)}
+    how = () if of.integrals == 0 else (f"{of.integrals} integrals by quadrature, relative error {of.error:.1e}",)
+    drawn = frozenset(
+        place.name
+        for place in walk(places)
+        if place.before.entry.is_gaussian
+        and not place.before.entry.parts.keys() & start.entry.parts.keys()
+        and constant_eps(place.layer) == 0
+    )
+    return Predicted(tuple(places), seen, dict.fromkeys(seen, of.error), how, laws, drawn)
+
+
+def _law(place: Place, domain: MomentsDomain, gradients: Mapping[Any, Gradient]) -> Law:
+    of, x = domain.moments, place.before.entry
+    weights, biases = domain.variance_of(place.layer)
+    covariance = of.pair(x, x) if domain.rows else 0.0
+    known = {q: of.same(x, x), m: of.mean(x), c: covariance, V: weights * place.before.width, BIAS: biases}
+    gradient = gradients.get(place.after, Gradient())
+    if place.inside:
+        return _of_block(place, of, gradients, known)
+    correlations = {} if gradient.pulled else {e: source.r / source.p for source, e in gradient.local.items()}
+    law = law_of(place.layer, x, known, of.batch, correlations)
+    depends = bases_of(x)
+    met = any(not depends.isdisjoint(bases_of(e)) for e in gradient.local.values())
+    return replace(law, ratio=None) if met and law.slope_varies else law
+
+
+def _of_block(place: Place, of: Expectations, gradients: Mapping[Any, Gradient], known: Known) -> Law:
+    """A residual block whose forward map is x + α F(x), by the moments of F: whether it is one is checked by number."""
+    branch, x = place.inside[-1].after.entry, place.before.entry
+    alpha = float(getattr(place.layer, "scale", 1.0))
+    at = {**known, ALPHA: alpha, F2: of.same(branch, branch), XF: of.same(x, branch)}
+    inside = gradients[place.inside[0].before].p(of) if place.inside[0].before in gradients else 0.0
+    after = gradients[place.after].p(of) if place.after in gradients else math.nan
+    at |= {G2: inside / after, GG: (gradients[place.before].p(of) - after - inside) / (2 * after)}
+    return Law(q + 2 * ALPHA * XF + ALPHA**2 * F2, 1 + 2 * GG + G2, at)
 
 
 def walk(places: Sequence[Place]) -> Iterator[Place]:
@@ -179,12 +262,13 @@ def _simulated(net: Network, variance_of: VarianceOf, batch: int | None, reason:
         f"{reason}: simulated features, {REPETITIONS} times {features} features of {rows} rows, bias of order "
         f"1/{features}" + (f"; {rows} rows stand for infinitely many, bias of order 1/{rows}" if batch is None else "")
     )
-    return Predicted(tuple(places), middle, errors, (words,))
+    return Predicted(tuple(places), middle, errors, (words,), {name: Law(None, None, {}) for name in middle})
 
 
 def _averaged(seen: Sequence[Seen]) -> Seen:
     values = {field.name: [getattr(s, field.name) for s in seen] for field in fields(Seen)}
-    return Seen(**{name: None if v[0] is None else float(np.mean(v)) for name, v in values.items()})
+    middle: dict[str, Any] = {name: None if v[0] is None else float(np.mean(v)) for name, v in values.items()}
+    return Seen(**middle)
 
 
 def _standard_error(seen: Sequence[Seen]) -> float:
