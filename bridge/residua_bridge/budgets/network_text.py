@@ -138,13 +138,18 @@ def _plain(value: float) -> float:
 
 
 def _block_ends(net: Network, more: Network, blocks: int) -> tuple[int, ...]:
-    """Where the layers repeat that one block more adds: `net` is A Xᴸ C, `more` is A Xᴸ⁺¹ C. The first such place."""
+    """Where the layers repeat that one block more adds: `net` is A Xᴸ C, `more` is A Xᴸ⁺¹ C. The first such place.
+
+    Blocks that are not alike are still found where there is nothing beside them: then all have that many layers.
+    """
     layers, longer = net.layers, more.layers
     period = len(longer) - len(layers)
     for start in range(len(layers) - period * blocks + 1) if period > 0 else ():
         block, end = layers[start : start + period], start + period * blocks
         if layers[start:end] == block * blocks and longer == (*layers[:start], *block, *layers[start:]):
             return tuple(range(start, end + 1, period))
+    if len(layers) == period * blocks:
+        return tuple(range(0, len(layers) + 1, period))
     raise DescriptionError(
         f"network: expected one part that is repeated L times; {blocks} and {blocks + 1} blocks give networks of "
         f"{len(layers)} and {len(longer)} layers that do not differ by one block"

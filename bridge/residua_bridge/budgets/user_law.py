@@ -25,7 +25,8 @@ from residua_symbolic.expressions.evaluation import evaluate
 from residua_symbolic.expressions.given import given
 from residua_symbolic.expressions.graph import Graph
 
-DEFAULTS: Mapping[str, float] = {"n": 128, "L": 16, "l": 0, "B": 8, "s": 1}
+DEFAULTS: Mapping[str, float] = {"n": 128, "L": 16, "l": 0, "B": 1, "s": 1}
+COUPLED = 8  # rows by default where a batch norm couples them
 WORDS = {"n": "width", "L": "depth", "B": "batch", "s": "scale"}  # as budgets name the sizes of a ladder
 LETTERS = {word: letter for letter, word in WORDS.items()}
 ORDERS = {"n": 1.0}  # of the correction: at fixed depth that of a finite width is a series in 1/n; others are fitted
@@ -60,6 +61,7 @@ def law(
     repetitions: int | None = None,
     seed: int = 0,
     dtype: str = "float64",
+    hint: bool = True,
     track: Track = silent,
 ) -> Discrepancy:
     """Whether a quantity of freshly initialised networks of a family is what `formula` says: verdict, and `.budget`.
@@ -67,13 +69,69 @@ def law(
     formula: text in L (blocks), l (the state it is taken at), n (width), B (rows), s (scale), a SymPy expression in
     them, a number, or a function of some of them. of: a name of `quantities.QUANTITIES`. network: text such as
     "L * Residual(LayerNorm(n, eps=0), relu, Linear(n, n, bias=False))", a Network, or a function of the sizes.
-    at: the sizes, by default n = 128, L = 16, l = 0, B = 8, s = 1. limits: the sizes in which the law is claimed only
-    as they grow; {"n": 2} gives the order of the correction, {"n": None} has it fitted, by default it is 1 in n and
-    fitted in others. Without limits the law is claimed at the sizes themselves. ladder: which sizes are run beside
-    those, as in {"n": (32, 64, 128)}; for limits a quarter and a half are by default. init: "he", "xavier", "torch",
-    or the weight variance times fan-in, a number or text such as "s". Networks are drawn until the verdict is clear
-    to `resolution`, relative (absolute for a logarithm), or for `seconds`. Raises ResiduaError, one line.
+    at: the sizes, by default n = 128, L = 16, l = 0, s = 1, and B = 1, or 8 with batch statistics. limits: the sizes in
+    which the law is claimed only as they grow; {"n": 2} gives the order of the correction, {"n": None} has it fitted,
+    by default it is 1 in n and fitted in others. Without limits the law is claimed at the sizes themselves. ladder:
+    which sizes are run beside those, as in {"n": (32, 64, 128)}; for limits a quarter and a half are by default.
+    init: "he", "xavier", "torch", or the weight variance times fan-in, a number or text such as "s". Networks are drawn
+    until the verdict is clear to `resolution`, relative (absolute for a logarithm), or for `seconds`. hint: where the
+    law differs, what residua itself predicts is said with the reason. Raises ResiduaError, one line.
     """
+    question = asked(
+        formula,
+        of,
+        network=network,
+        at=at,
+        ladder=ladder,
+        limits=limits,
+        init=init,
+        seconds=seconds,
+        resolution=resolution,
+        repetitions=repetitions,
+        seed=seed,
+        dtype=dtype,
+    )
+    found = met(question, track)
+    if hint and found.verdict in (Verdict.DIFFER, Verdict.ONLY_AT_THIS_SCALE):
+        found = replace(found, reason="; ".join(filter(None, (found.reason, _hint(question)))))
+    return found
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A law of the user's, checked, and all that is needed to judge it."""
+
+    law: Law
+    source: "FamilySource"
+    ladder: Ladder
+    quantity: Quantity
+    sizes: Sizes
+    init: object
+
+    def heads(self) -> list[dict[str, float]]:
+        """The sizes at which the law is judged: the point, and every size of a ladder in which it is no limit."""
+        point = {name: float(size) for name, size in self.ladder.point.items()}
+        others = [(name, sizes) for name, sizes in self.ladder.along.items() if name not in self.law.limits]
+        heads = [point, *({**point, name: size} for name, sizes in others for size in sizes)]
+        return list({tuple(head.items()): head for head in heads}.values())
+
+
+def asked(
+    formula: object,
+    of: str,
+    *,
+    network: object,
+    at: Sizes | None,
+    ladder: Mapping[str, Iterable[float]] | None,
+    limits: str | Iterable[str] | Mapping[str, float | None],
+    init: str | float,
+    seconds: float,
+    resolution: float,
+    repetitions: int | None,
+    seed: int,
+    dtype: str = "float64",
+) -> Asked:
+    """What `law` is asked, checked. Raises ResiduaError."""
     quantity = QUANTITIES[one_of(of, QUANTITIES, "quantity", "law")]
     members, claimed, initial = family(network), read_formula(formula), read_init(init)
     sizes, asymptotic = _point(at, members), _limits(limits)
@@ -85,34 +143,28 @@ def law(
     for rung in _rungs(sizes, rungs):
         source.check(rung)
         _check_value(claimed, quantity, rung)
-    statement = (
-        f"{quantity.definition} is ${claimed.latex}$" if claimed.latex else f"{quantity.definition} is {claimed.text}"
+    stated = Law(
+        f"{quantity.definition} is {f'${claimed.latex}$' if claimed.latex else claimed.text}",
+        quantity.name,
+        lambda at: claimed.value(_letters(at, source.state)),
+        {WORDS[name]: order for name, order in asymptotic.items()},
+        scale=None if quantity.positive else lambda at: 1.0,  # differences of logarithms are relative already
     )
-    found = judged(
-        Law(
-            statement,
-            quantity.name,
-            lambda at: claimed.value(_letters(at, source.state)),
-            {WORDS[name]: order for name, order in asymptotic.items()},
-            scale=None if quantity.positive else lambda at: 1.0,  # differences of logarithms are relative already
-        ),
-        source,
-        Ladder(
-            _words(sizes),
-            {WORDS[name]: tuple(values) for name, values in rungs.items()},
-            _repetitions(repetitions, source, _rungs(sizes, rungs), seconds),
-            resolution,
-            seconds,
-        ),
-        quantity.statistic,
-        track=track,
+    run = Ladder(
+        _words(sizes),
+        {WORDS[name]: tuple(values) for name, values in rungs.items()},
+        _repetitions(repetitions, source, _rungs(sizes, rungs), seconds),
+        resolution,
+        seconds,
     )
-    found = replace(
-        found, scope={"network": members.statement, "init": init, **_fixed(sizes), **found.scope, "seed": seed}
-    )
-    if found.verdict in (Verdict.DIFFER, Verdict.ONLY_AT_THIS_SCALE):
-        found = replace(found, reason="; ".join(filter(None, (found.reason, _hint(source, sizes)))))
-    return found
+    return Asked(stated, source, run, quantity, sizes, init)
+
+
+def met(question: Asked, track: Track = silent) -> Discrepancy:
+    """The law met by ensembles."""
+    found = judged(question.law, question.source, question.ladder, question.quantity.statistic, track=track)
+    of = {"network": question.source.family.statement, "init": question.init, "l": question.source.state}
+    return replace(found, scope={**of, **found.scope, "seed": question.source.seed})
 
 
 # the formula
@@ -200,7 +252,10 @@ def _point(at: Sizes | None, members: Family) -> dict[str, float]:
     sizes = {**DEFAULTS, **chosen}
     for name in ("n", "L", "B"):
         whole(_plain(sizes[name]), f"{name}, the {SIZES[name]},", "law: at")
-    blocks = members.member(sizes).blocks
+    member = members.member(sizes)
+    blocks = member.blocks
+    if member.network.couples_rows and "B" not in chosen:
+        sizes["B"] = COUPLED
     if "L" not in members.uses:
         if sizes["L"] != blocks and "L" in chosen:
             raise ResiduaError(f"law: at: the network has {blocks} blocks, and no L in it, got L = {sizes['L']:g}")
@@ -251,11 +306,6 @@ def _repetitions(chosen: int | None, source: "FamilySource", rungs: Iterable[Siz
 
 def _words(sizes: Sizes) -> dict[str, float]:
     return {word: _plain(sizes[letter]) for letter, word in WORDS.items()}
-
-
-def _fixed(sizes: Sizes) -> dict[str, Any]:
-    """What budgets know nothing of."""
-    return {"l": _plain(sizes["l"])}
 
 
 def _letters(sizes: Sizes, state: int) -> dict[str, float]:
@@ -356,10 +406,10 @@ def _check_moments(member: Member, batch: int, quantity: Quantity) -> None:
 # the hint
 
 
-def _hint(source: FamilySource, sizes: Sizes) -> str:
+def _hint(question: Asked) -> str:
     """What residua itself derives at infinite width, in words; nothing where it does not."""
     try:
-        value = predicted(source, sizes)
+        value = predicted(question.source, question.sizes)
     except ResiduaError:
         return ""
     return "" if value is None else f"residua itself predicts {value:.6g} at infinite width"
