@@ -55,7 +55,7 @@ class PreNormLaw(Derivation):
 
     def at(self, batch: int, depth: int, variance: float = 2.0, block: int = 0) -> float:
         """The ratio at the input of a block, 0 the first of L = depth."""
-        grow, add, spread = self._numbers(batch, variance)
+        grow, add, spread = self.numbers(batch, variance)
         share = 1.0
         for place in range(whole(depth, "depth", "pre-norm law") - 1, block - 1, -1):
             share += (grow * share + add) / (1 + spread * place)
@@ -63,12 +63,12 @@ class PreNormLaw(Derivation):
 
     def exponent(self, batch: int) -> float:
         """The power of L with which the ratio grows; it does not depend on the variance of the weights."""
-        grow, _, spread = self._numbers(batch, 1.0)
+        grow, _, spread = self.numbers(batch, 1.0)
         return grow / spread
 
     def kernel(self, batch: int, blocks: int, variance: float = 2.0) -> tuple[float, float, float]:
         """Mean square q, product of two rows c and mean of the stream after so many blocks."""
-        _, _, spread = self._numbers(batch, variance)
+        _, _, spread = self.numbers(batch, variance)
         blocks = whole(blocks, "blocks", "pre-norm law", least=0)
         if self.order == "BatchNorm → Linear":
             return 1 + blocks * variance, -blocks * variance / (batch - 1), 0.0
@@ -76,7 +76,8 @@ class PreNormLaw(Derivation):
         mean_square = 1 + blocks * variance / 2 + blocks * (blocks - 1) * mean**2
         return float(mean_square), float(mean_square - 1 - spread * blocks), float(blocks * mean)
 
-    def _numbers(self, batch: int, variance: float) -> tuple[float, float, float]:
+    def numbers(self, batch: int, variance: float) -> tuple[float, float, float]:
+        """a, b and d."""
         if not number(variance, "variance", "pre-norm law") > 0:
             raise ResiduaError(f"pre-norm law: variance must be positive, got {variance!r}")
         return tuple(variance * _unit(self.order, name, batch_laws.sufficient(batch)) for name in "abd")  # type: ignore[return-value]
