@@ -118,12 +118,11 @@ class Curve:
     """A batch mean as a function of the one sum of Gaussians, `shared`, that it depends on."""
 
     shared: Key
-    spline: Callable[[Floats], Floats]
+    values: Callable[[Floats], Floats]
 
     def __call__(self, at: Floats) -> Floats:
         """Its values."""
-        values: Floats = self.spline(at)
-        return values
+        return self.values(at)
 
 
 class MeanCurves:
@@ -152,11 +151,18 @@ class MeanCurves:
         r, weights = nodes.across(t, cuts)
 
         def of_gaussians(form: Key, row: int) -> Floats:
-            return first[index[form]] * t[:, None] + second[index[form]] * r
+            at: Floats = first[index[form]] * t[:, None] + second[index[form]] * r
+            return at
 
         value = evaluator(of_gaussians, r.shape, lambda m: inside[m](of_gaussians(inside[m].shared, 0)))
         means = np.sum(weights * value(a.of, 0), axis=1)
-        return Curve(shared, interpolate.CubicSpline(t * deviation, means))
+        spline = interpolate.CubicSpline(t * deviation, means)
+
+        def values(at: Floats) -> Floats:
+            found: Floats = spline(at)
+            return found
+
+        return Curve(shared, values)
 
 
 def _direction(forms: list[Key], shared: bool) -> tuple[Key, Floats]:

@@ -43,10 +43,10 @@ class Node:
         return self.domain.sum_of(self, other, -1.0)
 
     def __rsub__(self, other: Any) -> "Node":
-        return self * -1.0 + other
+        return self.domain.sum_of(-self, other, 1.0)
 
     def __neg__(self) -> "Node":
-        return self * -1.0
+        return self.domain.product_of(self, -1.0)
 
     def __mul__(self, other: Any) -> "Node":
         return self.domain.product_of(self, other)
@@ -56,7 +56,7 @@ class Node:
     def __truediv__(self, other: Any) -> "Node":
         if isinstance(other, Node):
             return self.domain.product_of(self, self.domain.function("reciprocal", other))
-        return self * (1.0 / other)
+        return self.domain.product_of(self, 1.0 / other)
 
     def __rtruediv__(self, other: Any) -> "Node":
         return self.domain.product_of(self.domain.function("reciprocal", self), other)

@@ -79,7 +79,7 @@ class Entry:
         """Whether it is an affine function of Gaussians alone."""
         return all(isinstance(atom, Base) for atom in self.parts)
 
-    def gaussian_part(self, shared: bool) -> dict[Base, float]:
+    def gaussian_part(self, shared: bool) -> dict[Atom, float]:
         """The Gaussians in the sum that rows share, or those that they do not."""
         return {a: c for a, c in self.parts.items() if isinstance(a, Base) and a.shared == shared}
 
@@ -174,5 +174,5 @@ class Atoms:
 
     def normalised(self, of: Entry, eps: float) -> Entry:
         """Batch normalisation of Gaussian entries over a finite batch."""
-        deviation = Entry(0.0, {**of.gaussian_part(shared=False)})
+        deviation = Entry(0.0, of.gaussian_part(shared=False))
         return self._one(("normalised", deviation.key, eps), lambda: Normalised(deviation, eps))

@@ -138,7 +138,12 @@ class _WithEps:
 
 def _simple(e: sp.Expr, known: Known) -> sp.Expr:
     """Without the mean where it is 0."""
-    return sp.factor(sp.simplify(e.subs(m, 0) if known[m] == 0 else e))
+    return _simplified(e.subs(m, 0) if known[m] == 0 else e)
+
+
+@cache
+def _simplified(e: sp.Expr) -> sp.Expr:
+    return sp.factor(sp.simplify(e))
 
 
 def _of_function(name: str, x: Entry, at: dict[sp.Symbol, float], batch: int | None) -> Law:
@@ -147,7 +152,7 @@ def _of_function(name: str, x: Entry, at: dict[sp.Symbol, float], batch: int | N
     if isinstance(only, Normalised) and only.eps == 0 and x.constant == 0 and x.parts[only] == 1 and batch:
         closed = batch_sphere.closed(name)
         return (
-            Law(sp.simplify(closed.square), sp.simplify(closed.slope_square), {**at, B: batch}, True)
+            Law(_simplified(closed.square), _simplified(closed.slope_square), {**at, B: batch}, True)
             if closed
             else Law(None, None, at)
         )

@@ -40,13 +40,13 @@ class Draws:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> "Draws":
-        return self + other * -1.0
+        return self.__add__(other * -1.0)
 
     def __rsub__(self, other: Any) -> "Draws":
-        return self * -1.0 + other
+        return (-self).__add__(other)
 
     def __neg__(self) -> "Draws":
-        return self * -1.0
+        return self._made(-self.values, [(self, lambda g: -g)])
 
     def __mul__(self, other: Any) -> "Draws":
         if not isinstance(other, Draws):

@@ -71,7 +71,9 @@ def _refuse(found: "Predicted", width: ExactWidth | None) -> None:
         if width is None and place.name in found.fresh and lost and place.before.width <= lost + 1:
             raise ResiduaError(f"{where}: E[1/s²] does not exist at ε = 0: expected a width above {lost + 1}")
         if not (math.isfinite(seen.square) and math.isfinite(seen.before)):
-            raise ResiduaError(f"{where}: a moment is not finite: its mean square, or E[1/s²]")
+            raise ResiduaError(
+                f"{where}: a moment is not finite: its mean square, or E[1/s²] where s may be 0 at ε = 0"
+            )
         if not seen.after > 0:
             raise ResiduaError(f"{where}: no gradient reaches its output, so that there is no ratio")
 
@@ -237,8 +239,9 @@ def _simulated(net: Network, variance_of: VarianceOf, batch: int | None, reason:
         rng = np.random.default_rng(repetition)
         domain = ParticleDomain(features, rows if net.couples_rows else 1, rng, variance_of)
         places: list[Place] = []
-        end = domain.layers(net.layers, domain.input(net.sizes[0]), "", places)
-        gradients = domain.backward(end)
+        with np.errstate(all="ignore"):  # what is not finite is refused by the name of its layer
+            end = domain.layers(net.layers, domain.input(net.sizes[0]), "", places)
+            gradients = domain.backward(end)
         seen = {}
         for place in walk(places):
             square, covariance = domain.kernel(place.after.values)

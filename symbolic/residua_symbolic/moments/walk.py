@@ -38,6 +38,12 @@ class Walk:
     variance_of: Callable[[Layer], tuple[float, float]]  # variance of a layer's weights and biases
     where: str = ""
 
+    def __getattr__(self, name: str) -> Any:
+        """What a forward map asks for, and no domain of moments has: refused by the layer's name."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise ResiduaError(f"predict_moments: {self.where}: no law: its forward map uses {name!r}")
+
     def copy(self, x: Any) -> Any:
         """x by another name: where a gradient is read."""
         raise NotImplementedError
