@@ -147,7 +147,7 @@ def through_depth(kind: str) -> LayerLaw:
             "joint law",
             E(RATIO**T),
             edge * E(FACTOR**T) ** L,
-            "L − 1 factors F, the first layer and the last, all independent. So R has the law of β F_1 ⋯ F_L with β "
+            "L − 1 factors F, the first layer and the last, all independent. So R has the law of β F_1 … F_L with β "
             "from Beta((n − 1)/2, 1/2): the two edges together are one more factor F, and the share of a random "
             "direction that is orthogonal to a given one",
             (Proof("every n: gamma functions collected, L by induction", lambda r: _joint(r, kept, freedom)),),

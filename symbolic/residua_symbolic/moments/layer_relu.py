@@ -149,15 +149,34 @@ def rms_relu_log(width: int) -> tuple[float, float]:
     E F itself is infinite at every width: K = 2 has a positive probability, and E 1/χ² of two degrees of freedom is
     infinite. At K = 1 no gradient passes, at K = 0 nothing does.
     """
-    alive = np.arange(2, whole(width, "width", "rms_relu_log") + 1)
-    if not len(alive):
-        raise ResiduaError(f"rms_relu_log: at width {width} no gradient passes; expected n > 1")
-    weights = binom.pmf(alive, width, 0.5)
-    weights = weights / weights.sum()
+    alive, weights = _alive(width)
     means = digamma((alive - 1) / 2) - digamma(alive / 2)
     spreads = polygamma(1, (alive - 1) / 2) + polygamma(1, alive / 2)
     mean = float(weights @ means)
     return mean, float(weights @ (spreads + (means - mean) ** 2))
+
+
+def rms_relu_first(width: int) -> float:
+    """E log of the first factor there, χ²(K − 1)/χ²(n): the input is not rectified, so that s has n degrees of freedom.
+
+    Raises ResiduaError at widths at which no gradient passes.
+    """
+    return _alive_mean(width) - float(digamma(width / 2))
+
+
+def _alive_mean(width: int) -> float:
+    """E ψ((K − 1)/2) given K ≥ 2."""
+    alive, weights = _alive(width)
+    return float(weights @ digamma((alive - 1) / 2))
+
+
+def _alive(width: int) -> tuple[NDArray[np.int64], Floats]:
+    """2 … n, and the probabilities of so many positive entries."""
+    alive = np.arange(2, whole(width, "width", "rms_relu_log") + 1)
+    if not len(alive):
+        raise ResiduaError(f"rms_relu_log: at width {width} no gradient passes; expected n > 1")
+    weights = binom.pmf(alive, width, 0.5)
+    return alive, weights / weights.sum()
 
 
 def _double_integral(width: int, nodes: int) -> float:
