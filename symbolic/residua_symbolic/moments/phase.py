@@ -20,6 +20,7 @@ NONE, LAYER, RMS, BATCH = "none", "layernorm", "rmsnorm", "batchnorm"
 NORMS = (NONE, LAYER, RMS, BATCH)
 SMALLEST, LARGEST = 1e-12, 1e12  # of q where a fixed point is looked for
 STEPS = 240  # of the search, evenly in log q
+DIFFERENCE = 1e-4  # relative step: beside 16 digits, an error of 1e−8
 ROUNDING = 1e-13  # relative: what the fixed point itself may be off
 ASSUMED = (
     "infinite width: entries before the activation are normal, and a gradient is independent of them",
@@ -81,18 +82,19 @@ def fixed_points(name: str, weight: float, bias: float) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Line:
-    """Points (σ_w², σ_b²) of one growth χ, each with the fixed point q that it holds at."""
+    """Points (σ_w², σ_b²) of one growth χ, each with the fixed point q that it holds at and whether that attracts."""
 
     chi: float
     weight: tuple[float, ...]
     bias: tuple[float, ...]
     q: tuple[float, ...]
+    attracts: tuple[bool, ...]
 
 
 def line(name: str, chi: float, places: Sequence[float]) -> Line:
     """The line of growth χ without normalisation, by q: σ_w² = χ/E φ'², σ_b² = q − σ_w² E φ², where that is not < 0.
 
-    Every point is exact at its q, but q need not be the fixed point that the layer is led to from another start.
+    Every point is exact at its q. Where q does not attract, |dq'/dq| ≥ 1 there, no network stays at it.
     """
     number(chi, "chi", "line", least=0.0)
     points = []
@@ -103,9 +105,15 @@ def line(name: str, chi: float, places: Sequence[float]) -> Line:
         weight = chi / slope
         bias = q - weight * gaussian.square(name, q).value
         if bias >= -ROUNDING * q:
-            points.append((weight, max(bias, 0.0), q))
-    weights, biases, qs = zip(*points, strict=True) if points else ((), (), ())
-    return Line(chi, weights, biases, qs)
+            points.append((weight, max(bias, 0.0), q, abs(slope_of_map(name, q, weight)) < 1))
+    weights, biases, qs, attracts = zip(*points, strict=True) if points else ((), (), (), ())
+    return Line(chi, weights, biases, qs, attracts)
+
+
+def slope_of_map(name: str, q: float, weight: float) -> float:
+    """dq'/dq = σ_w² d/dq E φ(√q z)², by a central difference: its error is of order DIFFERENCE²."""
+    above, below = (gaussian.square(name, q * (1 + h)).value for h in (DIFFERENCE, -DIFFERENCE))
+    return weight * (above - below) / (2 * DIFFERENCE * q)
 
 
 def normalised_growth(name: str, norm: str, weight: float = 1.0, bias: float = 0.0) -> float:
@@ -148,8 +156,8 @@ def derive_growth(norm: str) -> Derivation:
             "what is divided by",
             s2,
             variance,
-            "over a large batch a feature varies by σ_w² (E φ² − (E φ)²) about its mean, which the bias and the mean of "
-            "φ are part of: normalised rows are independent"
+            "over a large batch a feature varies by σ_w² (E φ² − (E φ)²) about its mean, which the bias and the mean "
+            "of φ are part of: normalised rows are independent"
             if batch
             else "over the features of a row the mean square is σ_w² E φ² + σ_b², and the mean is 0 as n → ∞",
             (
@@ -163,8 +171,8 @@ def derive_growth(norm: str) -> Derivation:
             "growth",
             CHI,
             sw**2 * G2 / s2,
-            "backwards: φ' at a standard normal entry, 1/s, the weights; of an independent gradient the projector of the "
-            "normalisation takes a share of order 1/n (1/B over a batch)",
+            "backwards: φ' at a standard normal entry, 1/s, the weights; of an independent gradient the projector of "
+            "the normalisation takes a share of order 1/n (1/B over a batch)",
         ),
         Step(
             "put in",

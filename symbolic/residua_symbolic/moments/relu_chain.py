@@ -201,9 +201,10 @@ def derive_moments() -> Derivation:
 
     def by_factorial_moments(first: sp.Expr, second: sp.Expr) -> Proof:
         """E K = n/2 and E K(K − 1) = n(n − 1)/4, for every n."""
+        one = first * n / 2 + second * n * (n - 1) / 4
         return Proof(
-            "factorial moments of the binomial law, every n",
-            lambda right: bool(sp.simplify((first * n / 2 + second * n * (n - 1) / 4) - right.subs(L, 1)) == 0),
+            "factorial moments of the binomial law, every n; independent layers multiply",
+            lambda right: bool(sp.simplify(right.subs(L, 1) - one) == 0 and sp.simplify(right - one**L) == 0),
         )
 
     mean, square = 2 * K / n, 4 * K * (K + 2) / n**2
