@@ -9,19 +9,22 @@ _HOME = {
         "ResiduaError",
     ),
     "residua_symbolic": (
-        "ConvergenceWarning", "Differences", "Enclosure", "ExpressionSeries", "NetworkSeries", "Paths", "Prediction",
-        "Swell", "Trace", "derive_layer", "derive_spectrum", "differences", "jacobian", "predict", "swell", "taylor",
-        "trace",
+        "ConvergenceWarning", "Differences", "Enclosure", "ExpressionSeries", "Moments", "NetworkSeries", "Paths",
+        "Prediction", "Swell", "Trace", "derive_layer", "derive_spectrum", "differences", "jacobian", "predict",
+        "predict_moments", "swell", "taylor", "trace",
     ),
     "residua_numeric": (
-        "Ensemble", "Measurement", "Run", "Snapshot", "Task", "accuracy", "build", "collect_statistics",
-        "contributions", "describe", "fit_least_squares", "load", "loss_of", "measure", "pieces", "save", "train",
-        "train_many", "weights_of",
+        "Ensemble", "InitialStatistics", "Measurement", "Run", "Snapshot", "Task", "accuracy", "build",
+        "collect_statistics", "contributions", "describe", "fit_least_squares", "initial_statistics", "load", "loss_of",
+        "measure", "pieces", "save", "train", "train_many", "weights_of",
     ),
+    "residua_bridge.budgets.judge": ("judged",),
+    "residua_bridge.budgets.law": ("Ladder", "Law"),
+    "residua_bridge.budgets.user_law": ("law",),
     "residua_bridge.compare": ("compare",),
     "residua_bridge.rendering": ("render",),
     "residua_bridge.study": ("Study", "run", "studies"),
-    "residua_bridge.verdict": ("Discrepancy", "Verdict"),
+    "residua_bridge.verdict": ("Budget", "Discrepancy", "Verdict"),
 }  # fmt: skip
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

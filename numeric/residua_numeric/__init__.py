@@ -7,6 +7,7 @@ from residua_numeric.describe import describe
 from residua_numeric.ensemble import Ensemble, train_many
 from residua_numeric.errors import SnapshotError, TaskError
 from residua_numeric.history import Run
+from residua_numeric.initial import InitialStatistics, initial_statistics
 from residua_numeric.least_squares import fit_least_squares
 from residua_numeric.losses import accuracy, loss_of
 from residua_numeric.measure import Measurement, measure
@@ -23,6 +24,7 @@ from residua_numeric.weights import weights_of
 
 __all__ = [
     "Ensemble",
+    "InitialStatistics",
     "LayerMeasurement",
     "Measurement",
     "Run",
@@ -37,6 +39,7 @@ __all__ = [
     "contributions",
     "describe",
     "fit_least_squares",
+    "initial_statistics",
     "load",
     "loss_of",
     "measure",

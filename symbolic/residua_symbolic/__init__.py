@@ -5,6 +5,8 @@ from residua_symbolic.differences import Differences, differences
 from residua_symbolic.enclosure import Enclosure
 from residua_symbolic.jacobian import NetworkJacobian, jacobian
 from residua_symbolic.layer import LayerDerivation, derive_layer
+from residua_symbolic.moments.moments import Moments
+from residua_symbolic.moments.predict import predict_moments
 from residua_symbolic.paths import Paths
 from residua_symbolic.prediction import Prediction, predict
 from residua_symbolic.series.expression import ConvergenceWarning, ExpressionSeries
@@ -21,6 +23,7 @@ __all__ = [
     "Enclosure",
     "ExpressionSeries",
     "LayerDerivation",
+    "Moments",
     "NetworkJacobian",
     "NetworkSeries",
     "Paths",
@@ -36,6 +39,7 @@ __all__ = [
     "differences",
     "jacobian",
     "predict",
+    "predict_moments",
     "swell",
     "taylor",
     "trace",
