@@ -59,7 +59,7 @@ class Drawn:
         self.outputs[name] = y
 
         def remembered(g: Floats) -> Floats:
-            below = back(g)
+            below: Floats = back(g)
             self.gradients[name] = (float(np.sum(below**2)), float(np.sum(g**2)))
             return below
 
@@ -106,7 +106,8 @@ def _normalised(x: Floats, axis: int, eps: float, centred: bool) -> tuple[Floats
 
     def back(g: Floats) -> Floats:
         middle = g.mean(axis=axis, keepdims=True) if centred else 0.0
-        return (g - middle - xhat * (g * xhat).mean(axis=axis, keepdims=True)) / s
+        below: Floats = (g - middle - xhat * (g * xhat).mean(axis=axis, keepdims=True)) / s
+        return below
 
     return xhat, back
 

@@ -115,7 +115,7 @@ def law_of(layer: Layer, x: Entry, known: Known, batch: int | None, sources: Map
         return Law(None, None, known)
     at = {**known, EPSILON: eps}
     if domain.used == ["contract"]:
-        return Law(V * q + (BIAS if known.get(BIAS) else 0), V, at)
+        return Law(V * q + (BIAS if y.has(BIAS) else 0), V, at)
     if domain.used:
         return _of_function(domain.used[0], x, at, batch)
     y = _simple(y, known)

@@ -64,18 +64,25 @@ def predict_moments(net: Network, init: str | float = "he", batch: int | None = 
 
 def _refuse(found: "Predicted", width: ExactWidth | None) -> None:
     """Raises ResiduaError where a moment is not finite, or no gradient is left to compare with."""
-    for place in walk(found.places):
-        seen = found.seen[place.name]
-        where = f'predict_moments: layer "{place.name}" {place.layer!r}'
+    places = list(walk(found.places))
+    for place in places:
         lost = lost_directions(place.layer)
         if width is None and place.name in found.fresh and lost and place.before.width <= lost + 1:
-            raise ResiduaError(f"{where}: E[1/s²] does not exist at ε = 0: expected a width above {lost + 1}")
-        if not (math.isfinite(seen.square) and math.isfinite(seen.before)):
-            raise ResiduaError(
-                f"{where}: a moment is not finite: its mean square, or E[1/s²] where s may be 0 at ε = 0"
-            )
+            raise _refused(place, f"E[1/s²] does not exist at ε = 0: expected a width above {lost + 1}")
+        if not math.isfinite(found.seen[place.name].square):
+            raise _refused(place, "its mean square is not finite")
+    for place in reversed(places):
+        seen = found.seen[place.name]
         if not seen.after > 0:
-            raise ResiduaError(f"{where}: no gradient reaches its output, so that there is no ratio")
+            raise _refused(place, "no gradient reaches its output, so that there is no ratio")
+        if not math.isfinite(seen.before):
+            raise _refused(
+                place, "its squared gradient is not finite; where s may be 0, E[1/s²] does not exist at ε = 0"
+            )
+
+
+def _refused(place: Place, why: str) -> ResiduaError:
+    return ResiduaError(f'predict_moments: layer "{place.name}" {place.layer!r}: {why}')
 
 
 def _layers(net: Network, found: "Predicted", width: ExactWidth | None, batch: int | None) -> tuple[LayerMoments, ...]:
