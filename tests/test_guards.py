@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -35,7 +34,6 @@ CONTRACT = {
     *("taylor", "derive_layer", "jacobian", "build", "train", "measure", "save", "load", "Task"),
     *("compare", "describe", "weights_of", "run", "render", "studies"),
 }
-HELP_SECONDS = 0.5
 LIMIT_SECONDS = 300
 OURS = {"residua", "residua_bridge", "residua_network", "residua_numeric", "residua_symbolic"}
 EXACT = {"sympy", "flint", "mpmath"}
@@ -177,16 +175,13 @@ def test_the_wheel_holds_our_packages_and_nothing_else(tmp_path: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_help_answers_at_once() -> None:
+def test_help_loads_nothing_heavy() -> None:
+    """So that it answers at once; how fast that is depends on the machine."""
     command = [str(Path(sys.executable).with_name("residua")), "--help"]
-    seconds = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS)
-        seconds.append(time.perf_counter() - begin)
-        assert done.returncode == 0, done.stderr
-    assert all(word in done.stdout for word in ("report", "list", "run"))
-    assert min(seconds) < HELP_SECONDS
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS)
+    assert done.returncode == 0, done.stderr
+    assert all(word in done.stdout for word in ("report", "list", "run", "law"))
+    assert loaded("import residua_bridge.cli") & (TORCH | EXACT | {"numpy", "matplotlib", "sklearn"}) == set()
 
 
 # the README
