@@ -173,10 +173,8 @@ def spread(batch: int) -> tuple[Floats, Floats]:
     freedom = batch - 1
     law = stats.chi2(freedom)
     if freedom < 10:
-        least = (
-            math.log(1e-13) if freedom < 3 else max(math.log(1e-13), -27.6 / (freedom / 2 - 1))
-        )  # χ^(k−2) below 1e-12
-        edges = np.linspace(least, math.log(law.isf(NEGLIGIBLE)), 15)
+        least = -60.0 if freedom < 3 else max(-60.0, -27.6 / (freedom / 2 - 1))  # χ^(k−2) below 1e-12
+        edges = np.linspace(least, math.log(law.isf(NEGLIGIBLE)), 25)
     else:
         edges = np.linspace(math.log(law.ppf(NEGLIGIBLE)), math.log(law.isf(NEGLIGIBLE)), 8)
     x, weights = panels(edges, COARSE)

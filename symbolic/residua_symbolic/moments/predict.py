@@ -32,6 +32,7 @@ SETTING = (
     "their expectations, and no gradient comes back through these",
     "the gradient is independent of the forward pass but for the activations' slopes: W and Wᵀ as if drawn apart",
 )
+ZERO = "where s = 0 has a probability, E[1/s²] does not exist at ε = 0"
 ROWS = 64  # of a simulation that stands for infinitely many
 ENTRIES, FEATURES, REPETITIONS = 2**15, 2**10, 24
 
@@ -70,15 +71,13 @@ def _refuse(found: "Predicted", width: ExactWidth | None) -> None:
         if width is None and place.name in found.fresh and lost and place.before.width <= lost + 1:
             raise _refused(place, f"E[1/s²] does not exist at ε = 0: expected a width above {lost + 1}")
         if not math.isfinite(found.seen[place.name].square):
-            raise _refused(place, "its mean square is not finite")
+            raise _refused(place, f"its mean square is not finite; {ZERO}")
     for place in reversed(places):
         seen = found.seen[place.name]
         if not seen.after > 0:
             raise _refused(place, "no gradient reaches its output, so that there is no ratio")
         if not math.isfinite(seen.before):
-            raise _refused(
-                place, "its squared gradient is not finite; where s may be 0, E[1/s²] does not exist at ε = 0"
-            )
+            raise _refused(place, f"its squared gradient is not finite; {ZERO}")
 
 
 def _refused(place: Place, why: str) -> ResiduaError:
