@@ -14,6 +14,7 @@ from residua_network import Network
 from residua_numeric.initial import initial_statistics
 from residua_symbolic.moments.batch_benefit import Benefit, benefit_law, plain_ratio
 
+TICKS = (0.5, 1.0, 2.0, 4.0, 8.0)
 FAR = 1.96  # standard errors between two logarithms before either is said to be the smaller
 
 
@@ -125,7 +126,7 @@ class WhichVariances:
         )
         title = f"With and without: {setting.depth} layers, batch {setting.batch}"
         name = f"{self.name}-{self.settings.index(setting) + 1}"
-        return Figure(name, title, "v", "log10 of the gradient ratio", curves, "log", caption=caption)
+        return Figure(name, title, "v", "log10 of the gradient ratio", curves, "log", caption=caption, ticks=TICKS)
 
     def _answer(self, found: Sequence["_Pair"], law: Benefit) -> tuple[str, ...]:
         decided = [pair for pair in found if pair.word != "undecided"]

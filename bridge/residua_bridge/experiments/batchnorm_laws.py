@@ -4,13 +4,15 @@ from collections.abc import Callable
 from functools import partial
 
 from residua_bridge.budgets.law import Ladder, Law, Sizes
-from residua_bridge.experiments.batchnorm_sources import Gradients, Planned, linear_block, relu_block, root
+from residua_bridge.experiments.batchnorm_sources import Beside, Gradients, Planned, linear_block, relu_block, root
 from residua_bridge.experiments.batchnorm_story import POPULAR
 from residua_symbolic.moments.batch_laws import layer_law
 
 BLOCKS = {"linear": linear_block, "relu": relu_block}
 NAMES = {"linear": "Linear → BatchNorm", "relu": "Linear → BatchNorm → ReLU"}
-WHOLE = "growth of the squared gradient a layer, whole net"
+LABELS = {"linear": "linear nets", "relu": "ReLU nets"}
+LARGE = "large batch"
+WHOLE = "growth a layer"
 DEPTH = 10
 WIDTHS = (32.0, 64.0, 128.0)
 BATCHES = {"linear": (8.0, 12.0, 16.0), "relu": (8.0, 16.0, 32.0)}
@@ -27,8 +29,8 @@ def ours(kind: str, seconds: float) -> Planned:
         return root(derived.at(int(sizes["batch"]), int(sizes["depth"])), int(sizes["depth"]))
 
     law = Law(f"the law at finite batch, {NAMES[kind]}", WHOLE, value, limits={"width": 1.0})
-    label = f"{NAMES[kind]}: the law at finite batch"
-    return Planned(label, label, "agree", law, Gradients(BLOCKS[kind], seed=11), _ladder(kind, seconds))
+    statement = f"{NAMES[kind]}: the law at finite batch"
+    return Planned(LABELS[kind], statement, "agree", law, Gradients(BLOCKS[kind], seed=11), _ladder(kind, seconds))
 
 
 def claimed(kind: str, seconds: float) -> Planned:
@@ -49,15 +51,17 @@ def claimed(kind: str, seconds: float) -> Planned:
         causes={PROJECTOR: dropped},
         approximations=(PROJECTOR,),
     )
-    label = f"{NAMES[kind]}: what (1.11) says"
-    return Planned(label, label, "differ", law, Gradients(BLOCKS[kind], seed=12), _ladder(kind, seconds))
+    statement = f"{NAMES[kind]}: what (1.11) says"
+    return Planned(
+        f"{LABELS[kind]}, (1.11)", statement, "differ", law, Gradients(BLOCKS[kind], seed=12), _ladder(kind, seconds)
+    )
 
 
 def large_batch(seconds: float) -> Planned:
     """π/(π−1) as what it is: the limit of large batch, for inner layers, which have no edge."""
     law = Law(
         statement="$\\pi/(\\pi-1)$ a layer as the batch grows, inner layers",
-        quantity="growth of the squared gradient a layer, first and last layer left out",
+        quantity="growth a layer",
         value=lambda sizes: POPULAR,
         limits={"batch": 1.0, "width": 1.0},
     )
@@ -68,11 +72,18 @@ def large_batch(seconds: float) -> Planned:
         resolution=0.04,  # the distance at batch 32 from the limit is 3.8 %
         seconds=seconds,
     )
-    label = "π/(π−1) as the limit of large batch"
+    statement = "π/(π−1) as the limit of large batch"
     source = Gradients(relu_block, start=1, layers=lambda depth: depth - 1, seed=13)
-    return Planned(label, label, "agree", law, source, ladder)
+    return Planned(LARGE, statement, "agree", law, source, ladder)
 
 
+BESIDE = Beside(
+    "laws-batch",
+    "Growth a layer against the batch",
+    "batch",
+    tuple(label for kind in BLOCKS for label in (LABELS[kind], f"{LABELS[kind]}, (1.11)")),
+    WHOLE,
+)
 PLANS: tuple[Callable[[float], Planned], ...] = (
     *(partial(make, kind) for kind in BLOCKS for make in (ours, claimed)),
     large_batch,

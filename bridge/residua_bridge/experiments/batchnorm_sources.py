@@ -1,15 +1,17 @@
 """Networks with batch statistics at initialisation as sources of repetitions, and laws to judge on them."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law, Sizes, Source
-from residua_bridge.budgets.section import Case, budgets_section
+from residua_bridge.budgets.section import Case, budgets_section, ladder_figures
+from residua_bridge.findings import Curve, Figure
 from residua_bridge.study import By, Finding, Settings
 from residua_network import Activation, BatchNorm, Layer, Linear, Network, Residual
 from residua_numeric.initial import initial_statistics
@@ -118,19 +120,72 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """One picture of several laws along a size: each law as a line, what was measured in the widest nets as points."""
+
+    name: str
+    title: str
+    size: str
+    labels: tuple[str, ...]
+    ylabel: str
+    yscale: Literal["linear", "log"] = "linear"
+
+    def figure(self, plans: Sequence[Planned], cases: Sequence[Case]) -> Figure:
+        """Drawn from the budgets."""
+        chosen = [(plan, case) for plan, case in zip(plans, cases, strict=True) if plan.label in self.labels]
+        curves, ticks = [], set()
+        for plan, case in chosen:
+            widest = max(r.sizes["width"] for r in case.budget.rungs)
+            rungs = {r.sizes[self.size]: r for r in case.budget.rungs if r.sizes["width"] == widest}
+            x = tuple(sorted(rungs))
+            ticks |= set(x)
+            line = tuple(float(size) for size in range(int(x[0]), int(x[-1]) + 1))
+            law = tuple(plan.law.predicted({**plan.ladder.point, self.size: size}).value for size in line)
+            values, bars = tuple(rungs[at].measured for at in x), tuple(rungs[at].bar for at in x)
+            curves.append(Curve(f"{plan.label}: predicted", "predicted", line, law))
+            curves.append(Curve(f"{plan.label}: measured", "measured", x, values, bars))
+        caption = (
+            f"Along {self.size}: the laws of infinite width as lines, what was measured in the widest nets as "
+            "points, with standard errors."
+        )
+        return Figure(
+            self.name,
+            self.title,
+            self.size,
+            self.ylabel,
+            tuple(curves),
+            "log",
+            self.yscale,
+            caption,
+            ticks=tuple(sorted(ticks)),
+        )
+
+
+@dataclass(frozen=True)
 class JudgedLaws:
-    """Laws with their budgets in one section; each is made when it is run."""
+    """Laws with their budgets in one section; each is made when it is run. `drawn`: labels whose ladders are drawn."""
 
     name: str
     title: str
     prose: tuple[str, ...]
     plans: tuple[Callable[[float], Planned], ...]  # of the seconds of computing allowed for it
     seconds: By
+    drawn: tuple[str, ...] = ()
+    beside: tuple[Beside, ...] = ()
 
     def run(self, settings: Settings) -> Finding:
         """Judge them all."""
-        cases = [make(self.seconds.of(settings.profile)).judged(settings) for make in self.plans]
-        return budgets_section(self.name, self.title, self.prose, cases)
+        plans = [make(self.seconds.of(settings.profile)) for make in self.plans]
+        cases = [plan.judged(settings) for plan in plans]
+        found = budgets_section(self.name, self.title, self.prose, cases, ladders=False)
+        ladders = [
+            figure
+            for k, case in enumerate(cases)
+            if case.label in self.drawn
+            for figure in ladder_figures(f"{self.name}-{k + 1}", case)
+        ]
+        figures = (*(beside.figure(plans, cases) for beside in self.beside), *ladders)
+        return replace(found, section=replace(found.section, figures=figures))
 
 
 def root(value: float, layers: int) -> float:

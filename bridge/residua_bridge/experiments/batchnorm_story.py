@@ -13,7 +13,7 @@ from residua_bridge.verdict import Budget, Discrepancy, Verdict
 from residua_symbolic.moments.batch_laws import BatchLaw, layer_law
 
 POPULAR = math.pi / (math.pi - 1)
-QUANTITY = "growth of the squared gradient a layer, lower half of the net"
+QUANTITY = "growth a layer, lower half"
 EDGE, BATCH = "edge layer", "finite batch"
 
 
@@ -173,5 +173,12 @@ class Story:
         )
         title = "One popular number, crossed on the way"
         return Figure(
-            self.name, title, "layers", "growth of the squared gradient a layer", curves, "log", caption=caption
+            self.name,
+            title,
+            "layers",
+            "growth a layer",
+            curves,
+            "log",
+            caption=caption,
+            ticks=tuple(map(float, self.depths)),
         )

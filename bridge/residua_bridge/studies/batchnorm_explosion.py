@@ -55,7 +55,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
         "Does batch normalisation mitigate exploding gradients at initialisation? It removes the size of the weights exactly, and with it $(v/2)^L$; what it "
         f"puts in its place grows by G a layer whatever v is. So it helps where v/2 is farther from 1 than G, and hurts in between: at B = {BATCH} and {deepest[1]} layers from "
         f"v = {float(deepest[3]):.3f} to {float(deepest[4]):.3f}, in deep nets and large batches from {float(limit[3]):.3f} to {float(limit[4]):.3f}. He's v = 2 lies inside at every batch and depth at which the "
-        "normalised ratio is not 1: there normalisation makes gradients explode that were stable. Depth moves the bounds through the two edge layers only, a smaller batch widens the range, width does not matter but for "
+        "normalised ratio is not 1: there, in deep nets, normalisation makes gradients explode that were stable. Depth moves the bounds through the two edge layers only, a smaller batch widens the range, width does not matter but for "
         "corrections that vanish as it grows.",
         "In pre-norm residual nets the exponential growth turns into a power of the depth, and its exponent is the same G for BatchNorm → ReLU → Linear; post-norm stays exponential, with "
         "$2\\pi/(2\\pi-1)$ a block at He's variance and large batch.",
@@ -113,8 +113,8 @@ STUDY = Study(
             networks=By(40, 200),
             few=By(24, 24),
             resolution=0.02,  # the law at batch 32 is 3.7 % from π/(π−1)
-            seconds=By(4.0, 40.0),
-            longer=By(14.0, 60.0),
+            seconds=By(20.0, 40.0),
+            longer=By(40.0, 80.0),
         ),
         JudgedLaws(
             "laws",
@@ -126,7 +126,9 @@ STUDY = Study(
                 "it is: the limit of large batch, here of inner layers only.",
             ),
             batchnorm_laws.PLANS,
-            By(7.0, 40.0),
+            By(30.0, 60.0),
+            drawn=("ReLU nets", batchnorm_laws.LARGE),
+            beside=(batchnorm_laws.BESIDE,),
         ),
         SmallBatches(
             SMALL,
@@ -180,7 +182,9 @@ STUDY = Study(
                 "width, and what that changes is a term of the budget.",
             ),
             batchnorm_residual.PLANS,
-            By(6.0, 60.0),
+            By(30.0, 60.0),
+            drawn=("post, ReLU → Linear",),
+            beside=(batchnorm_residual.BESIDE,),
         ),
     ),
     conclusion=conclusion,

@@ -1,0 +1,167 @@
+"""The study of batch normalisation: its sources and judged laws at small sizes, planted laws, claims that can fail."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from residua_bridge.budgets.judge import judged
+from residua_bridge.budgets.law import Ladder, Law
+from residua_bridge.experiments import batchnorm_claims as claims
+from residua_bridge.experiments.batchnorm_benefit import Setting, WhichVariances
+from residua_bridge.experiments.batchnorm_laws import ours
+from residua_bridge.experiments.batchnorm_residual import not_normal, pre_norm
+from residua_bridge.experiments.batchnorm_small import SmallBatches
+from residua_bridge.experiments.batchnorm_sources import (
+    Gradients,
+    Planned,
+    linear_block,
+    plain_block,
+    post_norm_block,
+    pre_norm_block,
+    relu_block,
+    root,
+)
+from residua_bridge.experiments.batchnorm_story import POPULAR, Story
+from residua_bridge.experiments.claim_places import Evidence
+from residua_bridge.findings import Section
+from residua_bridge.studies.batchnorm_explosion import STUDY
+from residua_bridge.study import By, Finding, Settings
+from residua_bridge.verdict import Verdict
+from residua_network import Network
+from residua_symbolic.moments.batch_laws import layer_law
+from residua_symbolic.moments.batch_residual_laws import ORDERS, pre_norm_law
+
+QUICK = Settings("quick")
+SIZES = {"width": 12.0, "depth": 3.0, "batch": 6.0}
+
+
+def test_blocks_are_what_their_names_say() -> None:
+    def kinds(layers: tuple[object, ...]) -> list[str]:
+        return [type(layer).__name__ for layer in layers]
+
+    assert kinds(linear_block(4)) == ["Linear", "BatchNorm"]
+    assert kinds(relu_block(4)) == ["Linear", "BatchNorm", "Activation"]
+    assert kinds(plain_block(4)) == ["Linear", "Activation"]
+    (residual,) = pre_norm_block(ORDERS[1])(4)
+    assert kinds(residual.layers) == ["BatchNorm", "Linear", "Activation"]  # type: ignore[attr-defined]
+    assert kinds(post_norm_block("ReLU → Linear")(4)) == ["Residual", "BatchNorm"]
+    Network(post_norm_block("ReLU → Linear")(4) * 2)
+
+
+def test_a_source_repeats_its_blocks_and_no_others() -> None:
+    source = Gradients(relu_block)
+    first, again, other = (source.draw(SIZES, 3, block) for block in (0, 0, 1))
+    assert (first == again).all()
+    assert not np.isin(first, other).any()
+    whole = replace(source, per_layer=False).draw(SIZES, 3, 0)
+    assert first**3 == pytest.approx(whole)
+    pairs = replace(source, pairs=True).draw(SIZES, 3, 0)
+    assert pairs[:, 0] / pairs[:, 1] == pytest.approx(whole)
+    inner = replace(source, start=1, per_layer=False).draw(SIZES, 3, 0)
+    lowest = replace(source, layers=lambda depth: 1, per_layer=False).draw(SIZES, 3, 0)
+    assert inner * lowest == pytest.approx(whole)
+
+
+def test_weights_of_any_size_give_the_same_ratio() -> None:
+    source = Gradients(relu_block)
+    drawn = [source.draw({**SIZES, "variance": v}, 3, 0) for v in (0.1, 2.0, 30.0)]
+    assert drawn[0] == pytest.approx(drawn[1], rel=1e-12)
+    assert drawn[2] == pytest.approx(drawn[1], rel=1e-12)
+
+
+def small(plan: Planned, law: Law, repetitions: int = 150) -> Verdict:
+    """The plan's source and another law, in small nets."""
+    ladder = Ladder(
+        {"width": 64.0, "depth": 5.0, "batch": 8.0},
+        {"batch": (8.0, 16.0), "width": (16.0, 32.0, 64.0)},
+        repetitions=repetitions,
+        resolution=0.03,
+        seconds=20.0,
+    )
+    return judged(law, plan.source, ladder, plan.statistic).verdict
+
+
+@pytest.mark.parametrize("kind", ["linear", "relu"])
+def test_the_law_agrees_and_planted_ones_do_not(kind: str) -> None:
+    plan = ours(kind, 20.0)
+    assert small(plan, plan.law) == Verdict.AGREE
+    law = layer_law(kind)
+
+    def without_edges(sizes: object) -> float:
+        return law.growth(int(sizes["batch"]))  # type: ignore[index]
+
+    def claimed(sizes: object) -> float:
+        return root(law.claimed(int(sizes["batch"]), 5), 5)  # type: ignore[index]
+
+    planted = [claimed] if kind == "linear" else [claimed, without_edges, lambda sizes: POPULAR]
+    for value in planted:
+        verdict = small(plan, replace(plan.law, value=value, causes={}, approximations=()))
+        assert verdict in (Verdict.DIFFER, Verdict.ONLY_AT_THIS_SCALE)
+
+
+def test_what_normal_entries_leave_out() -> None:
+    term = not_normal(8, 4, 2.0)
+    assert term.value > 3 * term.bar > 0
+    assert not_normal(64, 4, 2.0).value < term.value
+    law = pre_norm_law("BatchNorm → Linear → ReLU")
+    one = not_normal(8, 1, 2.0)  # the input is normal
+    assert abs(one.value) < 1e-12 * law.at(8, 1)
+    assert not pre_norm(ORDERS[0], 1.0).law.causes
+
+
+@cache
+def sections() -> tuple[Section, ...]:
+    """Of the experiments that are quick enough here."""
+    story = Story("s", claims.STORY, (), 8, (4, 16), (16, 32), By(12, 12), By(12, 12), 0.05, By(3, 3), By(3, 3))
+    helped = WhichVariances("b", claims.BENEFIT, (), (Setting(16, 8, 8),), (0.25, 2.0, 12.0), By(12, 12), (8,), (8,))
+    few = SmallBatches(claims.SMALL, (), (2, 3, 4, 16), (64,), 2, By(60, 60))
+    found: list[Finding] = [experiment.run(QUICK) for experiment in (story, helped, few)]
+    return tuple(finding.section for finding in found)
+
+
+def test_the_terms_of_the_story_add_up() -> None:
+    rows = Evidence(sections()).rows("One number at every depth")
+    assert [row[0] for row in rows] == [4, 16]
+    for row in rows:
+        popular, edge, batch, width, sampling, measured, rest, _, law = map(float, row[2:])
+        assert popular + edge + batch + width + sampling + rest == pytest.approx(measured, abs=1e-9)
+        assert popular + edge + batch == pytest.approx(law, abs=1e-12)
+
+
+def test_claims_need_their_evidence() -> None:
+    evidence = Evidence(sections())
+    assert claims.scale_is_taken(evidence)
+    assert claims.plain_is_near_only_at_he(evidence)
+    assert claims.decided_as_predicted(evidence)
+    turned = Evidence([replace(s, tables=tuple(map(_turned, s.tables))) for s in sections()])
+    assert not claims.scale_is_taken(turned)
+    assert not claims.plain_is_near_only_at_he(turned)
+    assert not claims.decided_as_predicted(turned)
+
+
+def _turned(table: object) -> object:
+    """A table of variances with one row spoiled: another normalised ratio, a plain one that is far, a wrong word."""
+    if not table.title.startswith(claims.BY_VARIANCE):  # type: ignore[attr-defined]
+        return table
+    rows = [list(row) for row in table.rows]  # type: ignore[attr-defined]
+    for row in rows:
+        if row[3] == claims.HE:
+            row[5], row[7], row[-1] = 5.0, float(row[7]) + 1e-3, "helps"
+    return replace(table, rows=tuple(map(tuple, rows)))  # type: ignore[type-var]
+
+
+def test_small_batches_pass_nothing_or_everything() -> None:
+    rows = {row[0]: row for row in Evidence(sections()).rows("Small batches")}
+    assert float(rows[2][3]) < claims.NOTHING
+    assert rows[3][2] == "infinite"
+    assert rows[4][-1] == "heavy"
+    assert float(rows[4][3]) > float(rows[16][3])
+
+
+def test_the_study_names_its_sections_and_claims() -> None:
+    titles = [experiment.title for experiment in STUDY.experiments]  # type: ignore[attr-defined]
+    for claim in claims.CLAIMS:
+        assert set(claim.where.split("; ")) <= set(titles)
+    assert len({claim.name for claim in claims.CLAIMS}) == len(claims.CLAIMS)
