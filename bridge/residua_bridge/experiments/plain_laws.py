@@ -7,7 +7,7 @@ from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law, Sizes, Source
 from residua_bridge.budgets.section import Case, budgets_section
 from residua_bridge.study import By, Finding, Settings
-from residua_symbolic.moments import breakpoints, phase, relu_chain
+from residua_symbolic.moments import breakpoints, gaussian, phase, relu_chain
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,8 @@ class LayerNormalised:
 
     def __call__(self) -> Law:
         """The first layer divides by the size of its weights times the input's, 1; all others by E φ², too."""
-        slope = phase.gaussian.slope_square(self.activation, 1.0).value
-        square = phase.gaussian.square(self.activation, 1.0).value
+        slope = gaussian.slope_square(self.activation, 1.0).value
+        square = gaussian.square(self.activation, 1.0).value
 
         def value(sizes: Sizes) -> float:
             depth = int(sizes["depth"])

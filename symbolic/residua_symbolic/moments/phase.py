@@ -5,8 +5,10 @@ q: mean square of what enters the activation. Poole et al. 2016 (arXiv:1606.0534
 (arXiv:1611.01232); with batch normalisation Yang et al. 2019 (arXiv:1902.08129).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import sympy as sp
 from scipy import optimize
@@ -18,8 +20,8 @@ from residua_symbolic.moments import gaussian
 
 NONE, LAYER, RMS, BATCH = "none", "layernorm", "rmsnorm", "batchnorm"
 NORMS = (NONE, LAYER, RMS, BATCH)
-SMALLEST, LARGEST = 1e-12, 1e12  # of q where a fixed point is looked for
-STEPS = 240  # of the search, evenly in log q
+SMALLEST, LARGEST = 1e-6, 1e6  # of q where a fixed point is looked for
+STEPS = 120  # of the search, evenly in log q: ten a decade
 DIFFERENCE = 1e-4  # relative step: beside 16 digits, an error of 1e−8
 ROUNDING = 1e-13  # relative: what the fixed point itself may be off
 ASSUMED = (
@@ -53,7 +55,7 @@ def variances(name: str, weight: float, bias: float, depth: int, start: float = 
 
 def gradient_ratio(name: str, weight: float, bias: float, depth: int) -> float:
     """Π χ(q_l): E‖gradient at the input‖² over that at the output, at infinite width."""
-    result = 1.0
+    result: float = 1.0
     for q in variances(name, weight, bias, depth):
         result *= growth(name, q, weight)
     return result
@@ -62,21 +64,21 @@ def gradient_ratio(name: str, weight: float, bias: float, depth: int) -> float:
 def fixed_points(name: str, weight: float, bias: float) -> tuple[float, ...]:
     """The q > 0 that the layer keeps, ascending; q = 0, which it keeps when σ_b = 0 and φ(0) = 0, is not listed.
 
-    Found by sign changes over twelve decades to both sides of 1, and bisection: two that lie closer together than a
-    tenth of themselves are missed. Empty where every q is one, or none.
+    Found by sign changes between SMALLEST and LARGEST, and bisection: two of which one is less than 1.26 times the
+    other are missed, as is one that is touched and not crossed. Empty where every q is one, or none.
     """
 
     def change(log_q: float) -> float:
-        q = 10.0**log_q
+        q = float(10.0**log_q)
         return next_variance(name, q, weight, bias) / q - 1
 
-    span = 12.0
-    places = [-span + 2 * span * k / STEPS for k in range(STEPS + 1)]
+    low, high = math.log10(SMALLEST), math.log10(LARGEST)
+    places = [low + (high - low) * k / STEPS for k in range(STEPS + 1)]
     values = [change(p) for p in places]
     found = []
-    for a, b, left, right in zip(places, places[1:], values, values[1:], strict=False):
+    for (a, left), (b, right) in pairwise(zip(places, values, strict=True)):
         if left * right < 0 and min(abs(left), abs(right)) > ROUNDING:
-            found.append(10.0 ** optimize.brentq(change, a, b, xtol=ROUNDING, rtol=ROUNDING))
+            found.append(10.0 ** float(optimize.brentq(change, a, b, xtol=ROUNDING, rtol=ROUNDING)))
     return tuple(found)
 
 

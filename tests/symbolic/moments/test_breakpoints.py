@@ -12,7 +12,7 @@ from residua_network import ResiduaError
 from residua_symbolic.derivation import Derivation
 from residua_symbolic.moments import breakpoints
 
-from ..planted import refuses, refuses_in_place  # type: ignore[import-not-found]
+from ..planted import refuses, refuses_in_place
 
 DERIVATIONS = (breakpoints.derive_density, breakpoints.derive_he, breakpoints.derive_torch)
 

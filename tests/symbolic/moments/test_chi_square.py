@@ -24,7 +24,7 @@ from residua_symbolic.moments.chi_square import (
     t,
 )
 
-from ..planted import refuses, refuses_in_place  # type: ignore[import-not-found]
+from ..planted import refuses, refuses_in_place
 
 DERIVATIONS = (derive_power, derive_inverse, derive_inverse_square, derive_log_mean, derive_log_variance)
 

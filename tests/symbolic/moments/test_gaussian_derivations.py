@@ -8,7 +8,7 @@ from residua_network.kinds.activation import ACTIVATIONS
 from residua_symbolic.moments.gaussian import derive_moment, square
 from residua_symbolic.moments.gaussian_forms import WHAT, at_any_mean, c, closed_form, m, q
 
-from ..planted import refuses, refuses_in_place  # type: ignore[import-not-found]
+from ..planted import refuses, refuses_in_place
 
 CLOSED = [(name, what) for name in ACTIVATIONS for what in WHAT if closed_form(name, what) is not None]
 MORE = sp.Rational(1, 1000)

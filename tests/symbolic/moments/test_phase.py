@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import sympy as sp
 from scipy import integrate, optimize
 
 from residua_network import ResiduaError
@@ -13,7 +14,7 @@ from residua_network.kinds.activation import ACTIVATIONS
 from residua_symbolic.derivation import Derivation
 from residua_symbolic.moments import phase
 
-from ..planted import refuses, refuses_in_place  # type: ignore[import-not-found]
+from ..planted import refuses, refuses_in_place
 
 
 def normal_mean(f: Callable[..., float]) -> float:
@@ -115,7 +116,7 @@ def test_derivations_hold_and_refuse(derive: Callable[[], Derivation]) -> None:
         if step.proofs:
             function = (
                 step.right.func(2 * step.right.function, *step.right.limits)
-                if step.right.has(phase.sp.Sum)
+                if step.right.has(sp.Sum)
                 else 2 * step.right
             )
             refuses(step, function)

@@ -12,7 +12,7 @@ from residua_symbolic.derivation import Derivation
 from residua_symbolic.moments import relu_chain
 from residua_symbolic.moments.relu_chain import L, n
 
-from ..planted import refuses, refuses_in_place  # type: ignore[import-not-found]
+from ..planted import refuses, refuses_in_place
 
 DERIVATIONS = (relu_chain.derive_one_layer, relu_chain.derive_moments, relu_chain.derive_logarithm)
 
