@@ -182,9 +182,11 @@ def _odds(odds: sp.Expr, law: Derivation, gain: sp.Expr) -> Step:
     """What a block adds to 1 in the law of the gradient."""
 
     def holds(right: sp.Expr) -> bool:
-        law.check()
         block = next(step for step in law.steps if step.name == "one block, backward")
-        return equal(right.subs(KAPPA, KEPT.subs(G, 1)), (block.right / p(l + 1) - 1).subs(G, gain))
+        if not equal(right.subs(KAPPA, KEPT.subs(G, 1)), (block.right / p(l + 1) - 1).subs(G, gain)):
+            return False
+        law.check()
+        return True
 
     reason = f"squared gradient through the branch over that through the skip: {law.title}"
     return Step(

@@ -127,8 +127,11 @@ def _power(factor: sp.Expr) -> Step:
 
 
 def _grows(right: sp.Expr) -> bool:
-    linear_relu_growth().check()
-    return same(right, linear_relu_growth().formula)
+    law = linear_relu_growth()
+    if not same(right, law.formula):
+        return False
+    law.check()
+    return True
 
 
 def _of_one(square: Step) -> sp.Expr:

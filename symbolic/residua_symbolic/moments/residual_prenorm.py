@@ -269,8 +269,10 @@ DIGITS = sp.Float("1e-25", 30)  # five digits of thirty are left to cancellation
 
 
 def _checked(spectrum: Spectrum, right: sp.Expr) -> bool:
+    if sp.simplify(right - spectrum.squared_norm) != 0:
+        return False
     spectrum.check()
-    return bool(sp.simplify(right - spectrum.squared_norm) == 0)
+    return True
 
 
 def _annihilates(norm: str, right: sp.Expr) -> bool:

@@ -96,6 +96,8 @@ def equal(left: sp.Expr, right: sp.Expr) -> bool:
     """Whether two expressions with Gammas or roots in them are the same; what is far apart in numbers is not."""
     if _apart(left - right):
         return False
+    if same(left, right):  # rational functions: a thousand times faster
+        return True
     return bool(sp.simplify(sp.gammasimp(sp.expand_func(left - right))) == 0)
 
 

@@ -1,0 +1,309 @@
+"""Residual networks at initialisation: how stream and gradient grow with depth, by the order of the block."""
+
+from collections.abc import Sequence
+
+from residua_bridge.budgets.law import Ladder
+from residua_bridge.experiments.derivations import Derivations
+from residua_bridge.experiments.plain_laws import Claimed, JudgedLaws
+from residua_bridge.experiments.residual_growth_claims import DEPTH, PATHS, PLAIN, POST, PRE, claims
+from residua_bridge.experiments.residual_growth_depth import WhereGradientsGo
+from residua_bridge.experiments.residual_growth_laws import (
+    LINEAR,
+    CountedAlike,
+    Derived,
+    MeanLength,
+    Mistaken,
+    arithmetic_for_geometric,
+    geometric_mean,
+    scaled_at_once,
+    scaled_exactly,
+    scaled_in_the_limit,
+)
+from residua_bridge.experiments.residual_growth_sources import PathLengths, Stream
+from residua_bridge.findings import Section
+from residua_bridge.study import By, Study
+from residua_symbolic.moments.residual_laws import PREDICTION_11, PREDICTION_12, PREDICTION_13, ResidualLaw
+
+RELU_LINEAR, LINEAR_RELU = (ResidualLaw("none", branch) for branch in ("relu linear", "linear relu"))
+PRE_RL, PRE_LR = (ResidualLaw("pre", branch, "layernorm") for branch in ("relu linear", "linear relu"))
+PRE_RMS_RL, PRE_RMS_LR = (ResidualLaw("pre", branch, "rmsnorm") for branch in ("relu linear", "linear relu"))
+POST_RL, POST_LR = (ResidualLaw("post", branch, "layernorm") for branch in ("relu linear", "linear relu"))
+POST_RMS_RL, POST_RMS_LR = (ResidualLaw("post", branch, "rmsnorm") for branch in ("relu linear", "linear relu"))
+ALL = (LINEAR, RELU_LINEAR, LINEAR_RELU, PRE_RL, PRE_LR, PRE_RMS_LR, POST_RL, POST_LR, POST_RMS_LR)
+
+EXACT = By(
+    Ladder({"width": 16, "depth": 4}, {"width": (8, 16, 32), "depth": (2, 4, 6)}, 500, resolution=0.06, seconds=3),
+    Ladder({"width": 16, "depth": 6}, {"width": (8, 16, 64), "depth": (2, 6, 12)}, 1000, resolution=0.02, seconds=60),
+)
+WIDE = By(
+    Ladder({"width": 32, "depth": 4}, {"width": (16, 32, 64)}, 500, resolution=0.06, seconds=4),
+    Ladder({"width": 64, "depth": 8}, {"width": (32, 64, 128)}, 500, resolution=0.03, seconds=90),
+)
+AT_DEPTHS = By(
+    Ladder({"width": 32, "depth": 4}, {"width": (16, 32, 64), "depth": (2, 4, 6)}, 300, resolution=0.1, seconds=6),
+    Ladder({"width": 64, "depth": 8}, {"width": (32, 64, 128), "depth": (2, 8, 16)}, 500, resolution=0.03, seconds=120),
+)
+DEEP = By(
+    Ladder({"width": 32, "depth": 8}, {"depth": (4, 8, 16)}, 500, resolution=0.06, seconds=4),
+    Ladder({"width": 32, "depth": 16}, {"depth": (4, 8, 16, 32)}, 1000, resolution=0.02, seconds=40),
+)
+ONE = By(
+    Ladder({"width": 32, "depth": 4}, {}, 500, resolution=0.06, seconds=2),
+    Ladder({"width": 32, "depth": 8}, {}, 1000, resolution=0.02, seconds=20),
+)
+LENGTHS = By(
+    Ladder({"width": 64, "depth": 6}, {"width": (32, 64, 128)}, 400, resolution=0.06, seconds=4),
+    Ladder({"width": 64, "depth": 12}, {"width": (32, 64, 128)}, 500, resolution=0.03, seconds=90),
+)
+ANY_WIDTH = By(
+    Ladder({"width": 16, "depth": 6}, {}, 200, resolution=0.08, seconds=3),
+    Ladder({"width": 16, "depth": 12}, {}, 1000, resolution=0.03, seconds=60),
+)
+NORMED = By(  # larger corrections of width: larger widths
+    Ladder({"width": 64, "depth": 3}, {"width": (32, 64, 128)}, 400, resolution=0.06, seconds=4),
+    Ladder({"width": 96, "depth": 8}, {"width": (48, 96, 192)}, 500, resolution=0.03, seconds=120),
+)
+RATIO = "ratio of means"
+
+
+def gradient(law: ResidualLaw, label: str, formula: str, ladder: By) -> Claimed:
+    """The whole ratio."""
+    return Claimed(label, Derived(law, "gradient", formula), Stream(law, "gradient"), ladder, "agree", RATIO)
+
+
+def stream(law: ResidualLaw, label: str, formula: str, ladder: By) -> Claimed:
+    """The mean square at the output."""
+    return Claimed(label, Derived(law, "mean square", formula), Stream(law, "mean square"), ladder, "agree")
+
+
+def mistaken(law: ResidualLaw, other: ResidualLaw, label: str, formula: str, why: str) -> Claimed:
+    """The gradient ratio of another block."""
+    made = Mistaken(law, other, "gradient", formula, why)
+    return Claimed(label, made, Stream(law, "gradient"), WIDE, "differ", RATIO)
+
+
+def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
+    """Read off verdicts and tables."""
+    verdicts = [v for section in sections for v in section.verdicts]
+    right = [v for v in verdicts if v.expected == "agree"]
+    wrong = [v for v in verdicts if v.expected == "differ"]
+    rows = next(t.rows for s in sections for t in s.tables if t.title.startswith("Gradients through"))
+    at = "; ".join(
+        f"{row[0]}: {float(row[2]):.3g} (law {float(row[1]):.3g}, typical {float(row[4]):.3g})" for row in rows
+    )
+    heavy = [str(row[0]) for row in rows if row[-1] != "–"]
+    return (
+        f"Of {len(right)} derived laws {sum(v.verdict == 'agree' for v in right)} agree, and of {len(wrong)} laws applied to "
+        f"another block or taken beyond what they say {sum(v.verdict == 'differ' for v in wrong)} differ, each for the cause that is named.",
+        f"Squared gradient at the input over that at the output, through the deep networks of the section on gradients: {at}. "
+        f"Heavy tails, where the mean is made by few networks: {', '.join(heavy) or 'none'}.",
+        "So: a skip without a norm multiplies, in both directions; pre-norm turns the product into a power of the depth, whose exponent "
+        "is 1 with the ReLU first and π/(π − 1) with the ReLU last under layer norm, and into a constant under RMS norm with the ReLU last, since there the "
+        "stream grows linearly and the later branches fade. Post-norm has a factor for every block: 1 with the ReLU first, above 1 with the ReLU last and "
+        "layer norm, below 1 with the ReLU last and RMS norm.",
+    )
+
+
+STUDY = Study(
+    name="residual-growth",
+    title="Residual networks at initialisation: where stream and gradient go",
+    question=(
+        "How do the mean square of the stream and the squared gradient of a residual network depend on its depth, for blocks without a norm, pre-norm and post-norm, with the "
+        "ReLU before and after the linear layer? Pre-norm or post-norm at depth 48: where do the gradients go?"
+    ),
+    claim=(
+        "Unnormalised: both grow as $(1 + s^2)^L$. Pre-norm LayerNorm → ReLU → Linear: mean square $1 + l$, gradient $(1 + L)/(1 + l)$ (Xiong 2002.04745, De and Smith 2002.10444). "
+        "Paths: squared gradient by length is binomial without a norm (Veit 1605.06431). What other orders do is derived here."
+    ),
+    refuted_by=(
+        "A limit of width or depth, extrapolated along a ladder, or a value that is exact at every width, which differs from the measured one by more than its bar with no cause for it; "
+        "the law of another block order that is not told apart."
+    ),
+    experiments=(
+        Derivations(
+            "Without a norm, derived",
+            (
+                "Weights have variance $v/n$. A block is $x + F(x)$ with a branch of gain G, its mean square over that of its input: $G = v$ for a Linear, $G = v/2$ where a ReLU stands beside it. "
+                "$q$ is the mean square of the stream, $m$ its mean, $p$ the expected squared gradient.",
+                "With ReLU → Linear both laws of linear branches hold, as n → ∞. With Linear → ReLU the gradient's law holds and the stream's does not: the mean of the ReLU is carried along, meets the mean of "
+                "the next one, and the mean square grows by λ = 2.904 a block at gain 1. At finite width the gradient does not escape it: its part along the stream grows as the stream does, "
+                "and is one part in n to begin with.",
+            ),
+            PREDICTION_11,
+        ),
+        Derivations(
+            "Pre-norm and post-norm, derived",
+            (
+                "A pre-norm block is $x + F(\\mathrm{norm}(x))$, a post-norm block $\\mathrm{norm}(x + F(x))$. The normaliser divides the gradient by the deviation s of the stream, which grows; the branches of "
+                "later blocks count for less and less. Which deviation it is, that of the variance or of the mean square, decides between a power of the depth and a constant.",
+                "With batch statistics the same questions have other answers; the study of batch normalisation has them.",
+            ),
+            PREDICTION_12,
+        ),
+        Derivations(
+            "Paths, derived",
+            (
+                "Multiplied out, L blocks are $2^L$ paths. Paths that differ in a block are uncorrelated at initialisation, so their squared gradients add, and the number of branches on the way is a sum of "
+                "independent steps.",
+            ),
+            PREDICTION_13,
+        ),
+        JudgedLaws(
+            "residual-growth-plain",
+            PLAIN,
+            (
+                "Each law against ensembles of torch networks. Linear branches: exact at every width, so no ladder is needed for a limit; widths and depths are run beside the point all the same. "
+                "The relative variance of one network is $(1 + (4v + 2v^2)/(n(1 + v)^2))^L - 1$: the deeper and narrower, the fewer networks make the mean. A typical network follows the geometric mean.",
+            ),
+            (
+                stream(LINEAR, "Linear, mean square", "$q(L) = 2^L$", EXACT),
+                gradient(LINEAR, "Linear, gradient", "$p(0)/p(L) = 2^L$", EXACT),
+                Claimed(
+                    "Linear, geometric mean",
+                    geometric_mean,
+                    Stream(LINEAR, "mean square"),
+                    ONE,
+                    "agree",
+                    "geometric mean",
+                ),
+                Claimed(
+                    "Linear, the wrong mean",
+                    arithmetic_for_geometric,
+                    Stream(LINEAR, "mean square"),
+                    ONE,
+                    "differ",
+                    "geometric mean",
+                ),
+                Claimed("1/√L, exactly", scaled_exactly, Stream(LINEAR, "gradient", scaled=True), ONE, "agree", RATIO),
+                Claimed(
+                    "1/√L, limit", scaled_in_the_limit, Stream(LINEAR, "gradient", scaled=True), DEEP, "agree", RATIO
+                ),
+                Claimed(
+                    "1/√L, e at once", scaled_at_once, Stream(LINEAR, "gradient", scaled=True), ONE, "differ", RATIO
+                ),
+            ),
+            ladders=False,
+        ),
+        JudgedLaws(
+            "residual-growth-relu",
+            "Without a norm, with a ReLU",
+            (
+                "Limits of width, extrapolated along a ladder in it with a correction of order 1/n. For Linear → ReLU the gradient's part along the stream is a known cause, computed at each width; "
+                "at the last, its law would be missed by far without it.",
+            ),
+            (
+                stream(RELU_LINEAR, "ReLU → Linear, mean square", "$q(L) = 2^L$", WIDE),
+                gradient(RELU_LINEAR, "ReLU → Linear, gradient", "$p(0)/p(L) = 2^L$", WIDE),
+                stream(LINEAR_RELU, "Linear → ReLU, mean square", "the recursion of mean and mean square", WIDE),
+                gradient(LINEAR_RELU, "Linear → ReLU, gradient", "$p(0)/p(L) = 2^L$", WIDE),
+                Claimed(
+                    "Linear → ReLU taken for ReLU → Linear",
+                    Mistaken(LINEAR_RELU, RELU_LINEAR, "mean square", "$q(L) = 2^L$", "mean carried along"),
+                    Stream(LINEAR_RELU, "mean square"),
+                    WIDE,
+                    "differ",
+                ),
+            ),
+        ),
+        JudgedLaws(
+            "residual-growth-pre",
+            PRE,
+            (
+                "At gain 1. With the ReLU last mean, variance and mean square of the stream are exact at every width, since what a block adds does not depend on the stream; the gradient is a limit of width throughout.",
+            ),
+            (
+                stream(PRE_RL, "LN → ReLU → Linear, mean square", "$q(l) = 1 + l$", WIDE),
+                gradient(PRE_RL, "LN → ReLU → Linear, gradient", "$p(0)/p(L) = 1 + L$", AT_DEPTHS),
+                stream(PRE_LR, "LN → Linear → ReLU, mean square", "$q(l) = 1 + (1 - 1/\\pi) l + l^2/\\pi$", EXACT),
+                Claimed(
+                    "LN → Linear → ReLU, mean",
+                    Derived(PRE_LR, "mean", "$m(l) = l/\\sqrt{\\pi}$"),
+                    Stream(PRE_LR, "mean"),
+                    EXACT,
+                    "agree",
+                ),
+                Claimed(
+                    "LN → Linear → ReLU, variance",
+                    Derived(PRE_LR, "variance", "$(1 - 1/n)(1 + (1 - 1/\\pi) l)$ over the features"),
+                    Stream(PRE_LR, "variance"),
+                    EXACT,
+                    "agree",
+                ),
+                gradient(PRE_LR, "LN → Linear → ReLU, gradient", "Gammas, as $L^{\\pi/(\\pi - 1)}$", WIDE),
+                gradient(PRE_RMS_LR, "RMS → Linear → ReLU, gradient", "Gammas, bounded", WIDE),
+                gradient(PRE_RMS_RL, "RMS → ReLU → Linear, gradient", "$1 + L$", WIDE),
+                mistaken(PRE_LR, PRE_RL, "ReLU last taken for ReLU first", "$1 + L$", "mean removed by the norm"),
+                mistaken(
+                    PRE_RMS_LR,
+                    PRE_LR,
+                    "RMS norm taken for layer norm",
+                    "Gammas, as $L^{\\pi/(\\pi - 1)}$",
+                    "mean kept by the norm",
+                ),
+            ),
+        ),
+        JudgedLaws(
+            "residual-growth-post",
+            POST,
+            (
+                "At gain 1, as a ratio over all blocks, each of which has the same factor (for RMS norm with the ReLU last: in the limit of depth).",
+            ),
+            (
+                gradient(POST_RL, "LN((ReLU → Linear) + skip)", "$p(0)/p(L) = 1$", NORMED),
+                gradient(POST_LR, "LN((Linear → ReLU) + skip)", "$(2\\pi/(2\\pi - 1))^L$", NORMED),
+                gradient(POST_RMS_RL, "RMS((ReLU → Linear) + skip)", "$p(0)/p(L) = 1$", NORMED),
+                gradient(POST_RMS_LR, "RMS((Linear → ReLU) + skip)", "$2^L/q(L)$ of the stream without a norm", NORMED),
+                mistaken(POST_RL, PRE_RL, "Post-norm taken for pre-norm", "$1 + L$", "skip divided by the norm"),
+            ),
+        ),
+        JudgedLaws(
+            "residual-growth-paths",
+            PATHS,
+            (
+                "Torch's gradient is split by the number of branches on the way; measured is the ratio of means over networks. A uniform random permutation of L + 1 things has the same "
+                "law of cycles, less one, as the paths of LN → ReLU → Linear have of lengths: mean $H_{L+1} - 1$.",
+            ),
+            (
+                Claimed(
+                    "Linear, mean length", MeanLength(LINEAR, "$L/2$"), PathLengths(LINEAR), ANY_WIDTH, "agree", RATIO
+                ),
+                Claimed(
+                    "LN → ReLU → Linear, mean length",
+                    MeanLength(PRE_RL, "$H_{L+1} - 1$"),
+                    PathLengths(PRE_RL),
+                    LENGTHS,
+                    "agree",
+                    RATIO,
+                ),
+                Claimed(
+                    "LN → ReLU → Linear, no branch",
+                    MeanLength(PRE_RL, "$1/(L + 1)$", share=0),
+                    PathLengths(PRE_RL, share=0),
+                    LENGTHS,
+                    "agree",
+                    RATIO,
+                ),
+                Claimed(
+                    "LN → Linear → ReLU, mean length",
+                    MeanLength(PRE_LR, "$\\sum_l 1/(2 + (1 - 1/\\pi) l)$"),
+                    PathLengths(PRE_LR),
+                    LENGTHS,
+                    "agree",
+                    RATIO,
+                ),
+                Claimed("All paths alike", CountedAlike(PRE_RL), PathLengths(PRE_RL), LENGTHS, "differ", RATIO),
+            ),
+        ),
+        WhereGradientsGo(
+            "residual-growth-depth",
+            DEPTH,
+            ("Networks of 48 blocks as an engineer would build them, every block order beside the others.",),
+            ALL,
+            depth=48,
+            width=64,
+            networks=By(40, 400),
+        ),
+    ),
+    conclusion=conclusion,
+    closing=claims,
+)
