@@ -283,10 +283,10 @@ class _Reading:
     def layer(self, kind: type[Layer], node: ast.Call, width: int | None, sizes: Sizes) -> Layer:
         """One layer, its arguments checked by name and kind."""
         known = [field for field in fields(kind) if field.type != tuple[Layer, ...]]
-        keywords = {word.arg: word.value for word in node.keywords}
+        keywords = {word.arg or "**": word.value for word in node.keywords}
         odd = [word for word in keywords if word not in {field.name for field in known}]
         if odd:
-            self.wrong(node, f"{kind.__name__}: {unknown('argument', odd[0] or '**', [f.name for f in known])}")
+            self.wrong(node, f"{kind.__name__}: {unknown('argument', odd[0], [f.name for f in known])}")
         if issubclass(kind, Residual):
             values: dict[str, Any] = {"layers": tuple(self.sequence(node.args, width, sizes))}
         else:
@@ -314,8 +314,8 @@ class _Reading:
         """The value of an argument, of the type that the field has."""
         what = f"{kind.__name__}: {field.name}"
         match node:
-            case ast.Constant(value=bool() | str() as value) if type(value) is field.type:
-                return value
+            case ast.Constant(value=bool() | str() as word) if type(word) is field.type:
+                return word
             case ast.Name(id=name) if field.type is str:
                 return name
         if field.type in (bool, str):
@@ -372,21 +372,22 @@ class _Reading:
         if isinstance(op, ast.Pow):
             return self.power(node, left, right)
         try:
-            return OPERATORS[type(op)](left, right)
+            found: Number = OPERATORS[type(op)](left, right)
         except ZeroDivisionError:
             self.wrong(node, "it is a division by zero")
         except OverflowError:
             self.wrong(node, "it is too large")
+        return found
 
     def power(self, node: ast.expr, base: Number, exponent: Number) -> Number:
         if abs(exponent) > MAX_EXPONENT or (base == 0 and exponent < 0) or (base < 0 and exponent != int(exponent)):
             self.wrong(node, f"it is no finite real number, or has an exponent beyond {MAX_EXPONENT}")
         try:
-            if isinstance(exponent, Fraction) and exponent.denominator == 1:
-                return base ** int(exponent)
-            return float(base) ** float(exponent)
+            whole = isinstance(exponent, Fraction) and exponent.denominator == 1
+            found: Number = base ** int(exponent) if whole else float(base) ** float(exponent)
         except OverflowError:
             self.wrong(node, "it is too large")
+        return found
 
 
 LAYERS: Mapping[str, type[Layer]] = {kind.__name__: kind for kind in kinds().values()}

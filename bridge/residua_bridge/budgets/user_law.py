@@ -31,6 +31,7 @@ WORDS = {"n": "width", "L": "depth", "B": "batch", "s": "scale"}  # as budgets n
 LETTERS = {word: letter for letter, word in WORDS.items()}
 ORDERS = {"n": 1.0}  # of the correction: at fixed depth that of a finite width is a series in 1/n; others are fitted
 FRACTIONS = (1 / 4, 1 / 2, 1)  # of the size at the point: the ladder where none is given
+LEAST = {"n": 8, "B": 8}  # in such a ladder
 FIRST, FEWEST = 64, 8  # repetitions of the first look
 PART = 1 / 8  # of the time that the first look may take
 SECONDS = 1e-9  # about, for a unit of `FamilySource.cost`
@@ -284,10 +285,12 @@ def _ladder(
         if name not in WORDS:
             raise ResiduaError(f"law: ladder: {unknown('size', name, WORDS)}")
         found[name] = tuple(float(number(value, name, "law: ladder")) for value in values)
-        if len(found[name]) < 2:
-            raise ResiduaError(f"law: ladder in {name}: expected at least two sizes, got {len(found[name])}")
     for name in limits:
-        found.setdefault(name, tuple(max(1.0, math.floor(part * sizes[name])) for part in FRACTIONS))
+        parts = {max(LEAST.get(name, 1), math.floor(part * sizes[name])) for part in FRACTIONS}
+        found.setdefault(name, tuple(map(float, sorted(part for part in parts if part <= sizes[name]))))
+    for name, values in found.items():
+        if len(values) < 2:
+            raise ResiduaError(f"law: ladder in {name}: expected at least two sizes, got {len(values)}")
     return found
 
 
@@ -334,7 +337,7 @@ class FamilySource:
         """Shape (repetitions,) or (repetitions, 2). Networks of other sizes and blocks are other networks."""
         letters = _letters(sizes, self.state)
         member = self.member(letters)
-        words = (self.seed, block, *(abs(hash(value)) for _, value in sorted(letters.items())))
+        words = (self.seed, block, *(abs(hash(letters[name])) for name in sorted(WORDS)))
         drawn = int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
         found = initial_statistics(
             member.network, repetitions, int(letters["B"]), self.init.at(letters), drawn, self.dtype, progress=False

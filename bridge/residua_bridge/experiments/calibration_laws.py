@@ -147,72 +147,73 @@ def saturating(n: int, L: int) -> Network:
     return Network(tuple(layer for block in layers for layer in block))
 
 
+LOG_RELU = r"$L\,E\log((2/n)\chi^2_K)$"
 S = 0.5  # scale of the residual branches
 EXACT = (
     TrueLaw("plain ReLU", "1", "1", Question("gradient ratio", RELU, {"n": 48, "L": 3})),
     TrueLaw(
         "plain ReLU, variance s",
-        "(s/2)^L",
+        r"$(s/2)^L$",
         "(s/2)^L",
         Question("gradient ratio", RELU, {"n": 24, "L": 4, "s": 1.8}, init="s"),
     ),
     TrueLaw(
         "plain ReLU, logarithm",
-        "L E log((2/n) χ²_K)",
+        LOG_RELU,
         log_relu,
         Question("log gradient ratio", RELU, {"n": 48, "L": 3}),
     ),
     TrueLaw(
         "plain ReLU, logarithm of the mean square",
-        "L E log((2/n) χ²_K)",
+        LOG_RELU,
         log_relu,
         Question("log mean square", RELU, {"n": 48, "L": 3, "l": 3}),
     ),
     TrueLaw(
         "linear, geometric mean",
-        "exp L(ψ(n/2) + log(2/n))",
+        r"$\exp L(\psi(n/2) + \log(2/n))$",
         geometric_linear,
         Question("geometric gradient ratio", LINEAR, {"n": 16, "L": 3}, init=1.0),
     ),
     TrueLaw(
         "linear, median",
-        "median of χ²_n/n",
+        r"median of $\chi^2_n/n$",
         median_linear,
         Question("median gradient ratio", LINEAR, {"n": 16, "L": 1}, init=1.0),
     ),
     TrueLaw(
         "linear, layer norm",
-        "(n−2)/(n−3)",
+        "$(n-2)/(n-3)$",
         "(n-2)/(n-3)",
         Question("gradient factor", LAYER_LINEAR, {"n": 12, "L": 3, "l": 1}),
     ),
     TrueLaw(
         "linear, layer norm, logarithm",
-        "(L−1)(ψ((n−2)/2) − ψ((n−1)/2)) + ψ((n−2)/2) − ψ(n/2)",
+        r"$L\,\psi(\frac{n-2}{2}) - (L-1)\,\psi(\frac{n-1}{2}) - \psi(\frac{n}{2})$",
         log_layer,
         Question("log gradient ratio", LAYER_LINEAR, {"n": 12, "L": 3}),
     ),
     TrueLaw(
         "linear, RMS norm",
-        "(n−1)/(n−2)",
+        "$(n-1)/(n-2)$",
         "(n-1)/(n-2)",
         Question("gradient factor", RMS_LINEAR, {"n": 12, "L": 3, "l": 1}),
     ),
     TrueLaw(
         "linear, RMS norm, logarithm",
-        "(L+1)(ψ((n−1)/2) − ψ(n/2))",
+        r"$(L+1)(\psi(\frac{n-1}{2}) - \psi(\frac{n}{2}))$",
         log_rms,
         Question("log gradient ratio", RMS_LINEAR, {"n": 12, "L": 3}),
     ),
     TrueLaw(
         "residual, linear",
-        "(1+s²)^L",
+        "$(1+s^2)^L$",
         "(1+s^2)^L",
         Question("gradient ratio", RESIDUAL_LINEAR, {"n": 16, "L": 6, "s": S}, init=1.0),
     ),
     TrueLaw(
         "residual, linear, mean square",
-        "(1+s²)^l",
+        "$(1+s^2)^l$",
         "(1+s^2)^l",
         Question("mean square", RESIDUAL_LINEAR, {"n": 16, "L": 8, "l": 8, "s": S}, init=1.0),
     ),
@@ -232,37 +233,37 @@ EXACT = (
 LIMITS = (
     TrueLaw(
         "linear, batch statistics",
-        "(B−2)/(B−3), width → ∞",
+        "$(B-2)/(B-3)$, as $n$ grows",
         "(B-2)/(B-3)",
         Question("gradient factor", BATCH_LINEAR, {"n": 64, "L": 3, "l": 1, "B": 8}, ("n",), {"n": (16, 32, 64)}),
     ),
     TrueLaw(
         "ReLU, batch statistics",
-        "at every B, width → ∞",
+        "that of every $B$, as $n$ grows",
         batch_relu,
         Question("gradient factor", BATCH_RELU, {"n": 64, "L": 3, "l": 1, "B": 8}, ("n",), {"n": (16, 32, 64)}),
     ),
     TrueLaw(
-        "residual, ReLU → Linear",
-        "(1+s²)^L, width → ∞",
+        "residual, ReLU then Linear",
+        "$(1+s^2)^L$, as $n$ grows",
         "(1+s^2)^L",
         Question("gradient ratio", RESIDUAL_RELU, {"n": 64, "L": 4, "s": S}, ("n",), {"n": (16, 32, 64)}),
     ),
     TrueLaw(
         "pre-norm",
-        "(1+L)/(1+l), width → ∞",
+        "$(1+L)/(1+l)$, as $n$ grows",
         "(1+L)/(1+l)",
         Question("gradient ratio", PRE_NORM, {"n": 96, "L": 3}, ("n",), {"n": (24, 48, 96)}),
     ),
     TrueLaw(
         "pre-norm, mean square",
-        "1+l, width → ∞",
+        "$1+l$, as $n$ grows",
         "1+l",
         Question("mean square", PRE_NORM, {"n": 64, "L": 4, "l": 4}, ("n",), {"n": (16, 32, 64)}),
     ),
     TrueLaw(
         "tanh",
-        "Π χ, width → ∞",
+        r"$\prod\chi$, as $n$ grows",
         tanh_ratio,
         Question("gradient ratio", TANH, {"n": 128, "L": 2}, ("n",), {"n": (32, 64, 128)}),
     ),
@@ -278,7 +279,7 @@ def _question(name: str, **changed: object) -> Question:
 
 
 FACTOR, EXPONENT = "a factor", "an exponent"
-BATCH, WIDTH = "(B−1)/(B−3) for (B−2)/(B−3)", "n for n − 1"
+BATCH, WIDTH = "$(B-1)/(B-3)$ for $(B-2)/(B-3)$", "$n$ for $n-1$"
 MEAN, FINITE = "one mean for another", "a limit claimed at finite size"
 ORDER, BEYOND = "another block's law", "holds up to some depth only"
 NARROW: dict[str, object] = {"limits": (), "ladder": {}}
@@ -286,10 +287,10 @@ DEPTHS = {"L": (2.0, 4.0, 8.0)}
 WRONG_LAWS = (
     WrongLaw(FACTOR, "1.01 for 1", "1.01", _question("plain ReLU"), "1"),
     WrongLaw(FACTOR, "1.03 for 1", "1.03", _question("plain ReLU"), "1"),
-    WrongLaw(FACTOR, "1.02 (1+s²)^L", "1.02*(1+s^2)^L", _question("residual, linear"), "(1+s^2)^L"),
-    WrongLaw(FACTOR, "0.96 · 4/9", "0.96*4/9", _question("widening, Xavier"), "4/9"),
-    WrongLaw(FACTOR, "1.05 (B−2)/(B−3)", "1.05*(B-2)/(B-3)", _question("linear, batch statistics"), "(B-2)/(B-3)"),
-    WrongLaw(FACTOR, "0.96 (1+L)/(1+l)", "0.96*(1+L)/(1+l)", _question("pre-norm"), "(1+L)/(1+l)"),
+    WrongLaw(FACTOR, r"$1.02\,(1+s^2)^L$", "1.02*(1+s^2)^L", _question("residual, linear"), "(1+s^2)^L"),
+    WrongLaw(FACTOR, r"$0.96 \cdot 4/9$", "0.96*4/9", _question("widening, Xavier"), "4/9"),
+    WrongLaw(FACTOR, r"$1.05\,(B-2)/(B-3)$", "1.05*(B-2)/(B-3)", _question("linear, batch statistics"), "(B-2)/(B-3)"),
+    WrongLaw(FACTOR, r"$0.96\,(1+L)/(1+l)$", "0.96*(1+L)/(1+l)", _question("pre-norm"), "(1+L)/(1+l)"),
     WrongLaw(
         FACTOR,
         "0.97 of the layer norm's",
@@ -297,29 +298,29 @@ WRONG_LAWS = (
         _question("linear, layer norm"),
         "(n-2)/(n-3)",
     ),
-    WrongLaw(EXPONENT, "(s/2)^(L−1)", "(s/2)^(L-1)", _question("plain ReLU, variance s"), "(s/2)^L"),
-    WrongLaw(EXPONENT, "(1+s²)^(L−1)", "(1+s^2)^(L-1)", _question("residual, linear"), "(1+s^2)^L"),
-    WrongLaw(EXPONENT, "((1+L)/(1+l))^0.95", "((1+L)/(1+l))^0.95", _question("pre-norm"), "(1+L)/(1+l)"),
-    WrongLaw(EXPONENT, "(1+s²)^(L/2)", "(1+s^2)^(L/2)", _question("residual, ReLU → Linear"), "(1+s^2)^L"),
+    WrongLaw(EXPONENT, "$(s/2)^{L-1}$", "(s/2)^(L-1)", _question("plain ReLU, variance s"), "(s/2)^L"),
+    WrongLaw(EXPONENT, "$(1+s^2)^{L-1}$", "(1+s^2)^(L-1)", _question("residual, linear"), "(1+s^2)^L"),
+    WrongLaw(EXPONENT, "$((1+L)/(1+l))^{0.95}$", "$((1+L)/(1+l))^{0.95}$", _question("pre-norm"), "(1+L)/(1+l)"),
+    WrongLaw(EXPONENT, "$(1+s^2)^{L/2}$", "(1+s^2)^(L/2)", _question("residual, ReLU then Linear"), "(1+s^2)^L"),
     WrongLaw(BATCH, "at B = 8", "(B-1)/(B-3)", _question("linear, batch statistics"), "(B-2)/(B-3)"),
     WrongLaw(BATCH, "at B = 24", "(B-1)/(B-3)", _question("linear, batch statistics", at={"B": 24}), "(B-2)/(B-3)"),
     WrongLaw(
         WIDTH,
-        "(n−1)/(n−2) with layer norm",
+        "$(n-1)/(n-2)$ with layer norm",
         "(n-1)/(n-2)",
         _question("linear, layer norm", at={"n": 10}, resolution=0.015),
         "(n-2)/(n-3)",
     ),
     WrongLaw(
         WIDTH,
-        "n/(n−1) with RMS norm",
+        "$n/(n-1)$ with RMS norm",
         "n/(n-1)",
         _question("linear, RMS norm", at={"n": 8}, resolution=0.015),
         "(n-1)/(n-2)",
     ),
     WrongLaw(
         WIDTH,
-        "layer norm, logarithm, n + 1",
+        "layer norm, logarithm, $n + 1$ for $n$",
         lambda n, L: log_layer(n + 1, L),
         _question("linear, layer norm, logarithm"),
         log_layer,
@@ -336,44 +337,44 @@ WRONG_LAWS = (
     ),
     WrongLaw(
         FINITE,
-        "(1+L)/(1+l) at n = 12, L = 8",
+        "$(1+L)/(1+l)$ at $n = 12$",
         "(1+L)/(1+l)",
         _question("pre-norm", at={"n": 12, "L": 8}, **NARROW),
         None,
     ),
     WrongLaw(
         FINITE,
-        "(B−2)/(B−3) at n = 16",
+        "$(B-2)/(B-3)$ at $n = 16$",
         "(B-2)/(B-3)",
         _question("linear, batch statistics", at={"n": 16}, **NARROW),
         None,
     ),
-    WrongLaw(FINITE, "Π χ of tanh at n = 16", tanh_ratio, _question("tanh", at={"n": 16}, **NARROW), None),
-    WrongLaw(FINITE, "π/(π−1) at B = 8", "pi/(pi-1)", _question("ReLU, batch statistics"), batch_relu),
+    WrongLaw(FINITE, r"$\prod\chi$ of tanh at $n = 16$", tanh_ratio, _question("tanh", at={"n": 16}, **NARROW), None),
+    WrongLaw(FINITE, r"$\pi/(\pi-1)$ at $B = 8$", "pi/(pi-1)", _question("ReLU, batch statistics"), batch_relu),
     WrongLaw(
         ORDER,
-        "mean square, Linear → ReLU",
+        "$(1+s^2)^l$, Linear then ReLU",
         "(1+s^2)^l",
         Question("mean square", RESIDUAL_RELU_LAST, {"n": 32, "L": 4, "l": 4, "s": S}),
         None,
     ),
     WrongLaw(
         ORDER,
-        "pre-norm, Linear → ReLU",
+        "$(1+L)/(1+l)$, Linear then ReLU",
         "(1+L)/(1+l)",
         Question("gradient ratio", PRE_NORM_RELU_LAST, {"n": 64, "L": 3}),
         None,
     ),
     WrongLaw(
         ORDER,
-        "post-norm",
+        "$(1+L)/(1+l)$, post-norm",
         "(1+L)/(1+l)",
         Question("gradient ratio", POST_NORM, {"n": 32, "L": 3}),
         None,
     ),
     WrongLaw(
         BEYOND,
-        "(5/4)^L, less from block 5 on",
+        "$(5/4)^L$, less from block 5 on",
         "(5/4)^L",
         Question("gradient ratio", fading, {"n": 16, "L": 4}, ladder=DEPTHS, init=1.0),
         lambda L: 1.25 ** min(L, 4) * 1.2 ** max(L - 4, 0),
@@ -387,7 +388,7 @@ WRONG_LAWS = (
     ),
     WrongLaw(
         BEYOND,
-        "1 + Ls² for (1+s²)^L, s = 0.2",
+        "$1 + Ls^2$ for $(1+s^2)^L$",
         "1 + L*s^2",
         Question("gradient ratio", RESIDUAL_LINEAR, {"n": 16, "L": 2, "s": 0.2}, ladder=DEPTHS, init=1.0),
         "(1+s^2)^L",

@@ -75,14 +75,14 @@ def _gates_table(done: Sequence[Trial], here: Sequence[Trial], where: str) -> Ta
         for full, live in zip(gates(done), gates(here), strict=True)
     )
     caption = (
-        f"Shares with their exact binomial intervals (95 %; Clopper and Pearson) in {where}. The last column counts the "
+        f"Shares with their exact binomial intervals (95 %; Clopper and Pearson) in {where}; in the last column in the "
         "trials of this report alone."
     )
     return Table("What is asked of the verdicts", ("asked", "found", "passed", "in this report"), rows, caption)
 
 
 def _true_table(done: Sequence[Trial], where: str) -> Table:
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for law in TRUE_LAWS:
         mine = [t for t in done if not t.fault and t.law == law.name]
         if mine:
@@ -136,7 +136,7 @@ def _live_table(here: Sequence[Trial]) -> Table:
 def _power_figure(name: str, done: Sequence[Trial], where: str) -> Figure:
     """The probability to be caught, and the share that was."""
     line = tuple(SHOWN * k / 60 for k in range(61))
-    found = {}
+    found: dict[tuple[float, float], list[bool]] = {}
     for t in (t for t in done if t.fault):
         found.setdefault((t.expected_off, t.power), []).append(t.verdict in CAUGHT)
     points = sorted((off, sum(caught) / len(caught)) for (off, _), caught in found.items() if off <= SHOWN)

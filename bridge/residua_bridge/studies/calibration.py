@@ -17,7 +17,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     rows = tables["What is asked of the verdicts"].rows
     passed = sum(bool(row[2]) for row in rows)
     found = "; ".join(f"{row[0]}: {row[1]}" for row in rows)
-    return (f"{passed} of {len(rows)} demands are met. {found}.",)
+    return (f"{passed} of {len(rows)} demands are met: {found}.",)
 
 
 STUDY = Study(
