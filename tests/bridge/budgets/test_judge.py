@@ -224,6 +224,27 @@ def test_what_is_not_a_number_is_said(bad: float, ladder: Ladder) -> None:
     assert "not finite" in d.reason
 
 
+def test_one_size_that_is_not_a_number_is_enough() -> None:
+    broken = Noisy(lambda s: math.nan if s["width"] == 32 else 1.0)
+    d = judged(law(limits={"width": 1}), broken, Ladder({"width": 64}, WIDTHS))
+    assert d.verdict is Verdict.INCONCLUSIVE
+    assert "64 of 64 repetitions at width 32 are not finite" in d.reason
+
+
+@pytest.mark.parametrize("unit", [1024.0, 2.0**-20])
+def test_units_do_not_matter(unit: float) -> None:
+    """Powers of two change no digit: everything scales."""
+    plain = judged(law(limits={"width": 1}), Noisy(falling), Ladder({"width": 64}, WIDTHS)).budget
+    scaled = judged(
+        law(lambda s: unit, limits={"width": 1}), Noisy(lambda s: unit * falling(s)), Ladder({"width": 64}, WIDTHS)
+    ).budget
+    assert plain is not None
+    assert scaled is not None
+    assert scaled.unexplained.value == pytest.approx(unit * plain.unexplained.value)
+    assert scaled.unexplained.bar == pytest.approx(unit * plain.unexplained.bar)
+    assert [t.bar for t in scaled.terms] == pytest.approx([unit * t.bar for t in plain.terms])
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_prediction_that_is_not_a_number_never_agrees(value: float) -> None:
     d = judged(law(lambda s: value), Noisy(), Ladder({"width": 64}))
