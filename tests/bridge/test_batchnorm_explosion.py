@@ -25,7 +25,7 @@ from residua_bridge.experiments.batchnorm_sources import (
 )
 from residua_bridge.experiments.batchnorm_story import POPULAR, Story
 from residua_bridge.experiments.claim_places import Evidence
-from residua_bridge.findings import Section
+from residua_bridge.findings import Cell, Section, Table
 from residua_bridge.studies.batchnorm_explosion import STUDY
 from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Verdict
@@ -141,15 +141,15 @@ def test_claims_need_their_evidence() -> None:
     assert not claims.decided_as_predicted(turned)
 
 
-def _turned(table: object) -> object:
+def _turned(table: Table) -> Table:
     """A table of variances with one row spoiled: another normalised ratio, a plain one that is far, a wrong word."""
-    if not table.title.startswith(claims.BY_VARIANCE):  # type: ignore[attr-defined]
+    if not table.title.startswith(claims.BY_VARIANCE):
         return table
-    rows = [list(row) for row in table.rows]  # type: ignore[attr-defined]
+    rows: list[list[Cell]] = [list(row) for row in table.rows]
     for row in rows:
         if row[3] == claims.HE:
             row[5], row[7], row[-1] = 5.0, float(row[7]) + 1e-3, "helps"
-    return replace(table, rows=tuple(map(tuple, rows)))  # type: ignore[type-var]
+    return replace(table, rows=tuple(tuple(row) for row in rows))
 
 
 def test_small_batches_pass_nothing_or_everything() -> None:

@@ -46,7 +46,7 @@ def drawn(kernel: tuple[float, float], size: int, rng: np.random.Generator) -> F
     K = (diagonal - off) * np.eye(size) + off * np.ones((size, size))
     values, vectors = np.linalg.eigh(K)
     root = vectors * np.sqrt(np.maximum(values, 0))
-    return rng.normal(size=(COUNT // size, size)) @ root.T
+    return np.asarray(rng.normal(size=(COUNT // size, size)) @ root.T)
 
 
 class Feature:
@@ -187,7 +187,7 @@ def prenorm(order: str, size: int, depth: int, v: float) -> tuple[float, float]:
 def drawn_like(count: int, kernel: tuple[float, float], size: int, rng: np.random.Generator) -> Floats:
     K = (kernel[0] - kernel[1]) * np.eye(size) + kernel[1] * np.ones((size, size))
     values, vectors = np.linalg.eigh(K)
-    return rng.normal(size=(count, size)) @ (vectors * np.sqrt(np.maximum(values, 0))).T
+    return np.asarray(rng.normal(size=(count, size)) @ (vectors * np.sqrt(np.maximum(values, 0))).T)
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -11,8 +11,8 @@ from scipy import integrate, stats
 
 from residua_network import ResiduaError
 from residua_network.kinds.activation import ACTIVATIONS
-from residua_symbolic.moments import batch_sphere
 from residua_symbolic.moments.batch_sphere import product, pulled_back, slope_product, slope_square, square
+from residua_symbolic.moments.gaussian import Moment
 
 Floats = NDArray[np.float64]
 NORMAL = 4.5  # standard errors: 3e-6 of sound comparisons lie beyond; some hundreds are made, of fixed seeds
@@ -105,7 +105,7 @@ def test_two_rows_in_the_disc(name: str, size: int) -> None:
     _meet(slope_product(name, size), mean(slope_x * slope_y))
 
 
-def _meet(moment: batch_sphere.Moment, value: float) -> None:
+def _meet(moment: Moment, value: float) -> None:
     assert abs(moment.value - value) <= moment.error + ROUNDING * (1 + abs(value)), (moment, value)
     assert moment.error <= ROUNDING * (1 + abs(value))
 
