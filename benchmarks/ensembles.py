@@ -57,7 +57,8 @@ TRAINING = f"""## Training
 Networks 1–w–w–w–w–w–1, minibatches of 10,000 points of sin, Adam, float32; what is made before the first step is not
 counted. Ours: `train_many`, which also watches for losses and weights that are not finite and can undo a step. The
 loop: torch's modules and Adam, one network after the other. vmap: `grad_and_value` of the functional call, one Adam
-over the stacked parameters. Results are compared first: the losses of all three agree to {TOLERANCE:g}, or nothing is written.
+over the stacked parameters. Results are compared first: the losses of all three agree to {TOLERANCE:g}, or nothing is
+written.
 `steps/s`: steps of all networks together, the fastest repetition. Ratios are the median over the repetitions, with the
 lowest and the highest: above 1, ours is faster. `met`: the median reaches the aim.
 
