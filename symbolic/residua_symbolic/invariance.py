@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from residua_symbolic.derivation import Derivation, Proof, Step
-from residua_symbolic.domains.tangents import B, b, c, i
+from residua_symbolic.domains.tangents import B, b
 from residua_symbolic.layer import derive_layer
 from residua_symbolic.moments.projectors import Plain
 from residua_symbolic.referee import SIZES, exact_values
@@ -96,8 +96,8 @@ def scale_invariance() -> Derivation:
             "Euler",
             INNER,
             leak,
-            "⟨w, ∇_w L⟩ = ⟨X w, ∂L/∂x⟩ for x = X w + const: a feature's weights meet the loss through x alone, and what "
-            "is constant over the batch meets ∂L/∂x nowhere",
+            "⟨w, ∇_w L⟩ = ⟨X w, ∂L/∂x⟩ for x = X w + const: a feature's weights meet the loss through x alone, and "
+            "what is constant over the batch meets ∂L/∂x nowhere",
             (Proof("B = 3, 4 and 5 in exact fractions", _euler),),
         ),
         Step(
@@ -111,7 +111,8 @@ def scale_invariance() -> Derivation:
             "Hessian",
             hessian * vector + gradient,
             sp.Integer(0),
-            "the derivative of ⟨w, ∇L⟩ = 0 by w: w is no direction of descent, and no flat one: H has the slope −∇L along it",
+            "the derivative of ⟨w, ∇L⟩ = 0 by w: w is no direction of descent, and no flat one: "
+            "H has the slope −∇L along it",
             (Proof("H w + ∇L is the gradient of ⟨w, ∇L⟩: any function of 2, 3 and 4 variables", _degree_zero),),
         ),
         Step(
@@ -178,7 +179,8 @@ def rotation() -> Derivation:
             "small ηλ",
             Arccos(1 - x),
             series + sp.Order(x ** sp.Rational(5, 2)),
-            "x = ηλ: √(2ηλ) is off by one part in 12/(ηλ) (van Laarhoven 2017, arXiv:1706.05350, gives the leading term)",
+            "x = ηλ: √(2ηλ) is off by one part in 12/(ηλ) (van Laarhoven 2017, arXiv:1706.05350, gives the "
+            "leading term)",
             (Proof("cos of it, expanded", lambda right: _expands(right, x)),),
         ),
     )
@@ -224,6 +226,11 @@ def plain_rates() -> Derivation:
     )
 
 
+def angle(rate_times_decay: float) -> float:
+    """θ in equilibrium, arccos(1 − ηλ)."""
+    return float(rotation().formula.replace(Arccos, sp.acos).subs({ETA: 1, DECAY: rate_times_decay}))
+
+
 def squared_gradient(gradient: Any, xhat: Any, s: Any, gamma: Any, eps: float) -> Any:
     """‖∂L/∂x‖² of every feature from g and x̂ of shape (B, features), by the formula."""
     return _put(gradients_before_and_after().formula, gradient, xhat, s, gamma, eps)
@@ -260,7 +267,7 @@ def _ok(derivation: Derivation) -> bool:
 
 
 def _exact(size: int) -> tuple[Any, Any, Any, Any]:
-    """One feature in exact fractions: values, domain, ∂y/∂x (batch by batch), and a gradient g that is no special one."""
+    """One feature in exact fractions: values, domain, ∂y/∂x (batch by batch), and some gradient g."""
     values, domain = exact_values("batchnorm", "batch", size, False)
     matrix = matrix_at(derive_layer("batchnorm").operator, values, domain)
     gradient = [domain.number(k * k - 2 * k + 3) for k in range(1, size + 1)]

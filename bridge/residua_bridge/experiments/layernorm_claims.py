@@ -71,7 +71,10 @@ def _constant(e: Evidence) -> tuple[Judged, ...]:
 
 def _product(e: Evidence) -> tuple[Judged, ...]:
     held = _verdict(e, POPULAR, "(1.11)")
-    words = "the error grows with depth: (1.11) has the rate (n − 2 + √2)/(n − 3) a layer where the truth has (n − 2)/(n − 3); the difference is accounted for by the dropped projectors"
+    words = (
+        "the error grows with depth: (1.11) has the rate (n − 2 + √2)/(n − 3) a layer where the truth has (n − 2)/(n − 3); "
+        "the difference is accounted for by the dropped projectors"
+    )
     return (Judged(held, "false", words),)
 
 
