@@ -380,11 +380,12 @@ class _Reading:
         return found
 
     def power(self, node: ast.expr, base: Number, exponent: Number) -> Number:
-        if abs(exponent) > MAX_EXPONENT or (base == 0 and exponent < 0) or (base < 0 and exponent != int(exponent)):
+        to = float(exponent)
+        if abs(to) > MAX_EXPONENT or (base == 0 and to < 0) or (base < 0 and not to.is_integer()):
             self.wrong(node, f"it is no finite real number, or has an exponent beyond {MAX_EXPONENT}")
         try:
             whole = isinstance(exponent, Fraction) and exponent.denominator == 1
-            found: Number = base ** int(exponent) if whole else float(base) ** float(exponent)
+            found: Number = base ** int(exponent) if whole else float(base) ** to
         except OverflowError:
             self.wrong(node, "it is too large")
         return found
