@@ -48,7 +48,8 @@ def _vanishing(e: Evidence) -> tuple[Judged, ...]:
             judged_blocks(e) and bool(below),
             "conditional",
             "at initialisation, where the skip is not normalised behind its addition: every block then multiplies the "
-            f"expected squared gradient by 1 + odds, above 1. Behind an RMSNorm it can still vanish; measured below 1: {words}",
+            "expected squared gradient by 1 + odds, above 1. Behind an RMSNorm it can still vanish; measured below 1: "
+            f"{words}",
         ),
     )
 

@@ -11,7 +11,7 @@ from residua_bridge.findings import Cell, Curve, Figure, Section, Table
 from residua_bridge.study import By, Finding, Settings
 from residua_numeric.streamed import StreamedMoments
 from residua_symbolic.moments.residual_laws import ResidualLaw
-from residua_symbolic.moments.residual_relu import gradient_at_width
+from residua_symbolic.moments.residual_relu import gradients_at_width
 
 MARKS = 12  # measured points on a curve: more would hide the line
 BLOCK = 500  # added to the first seed: no ladder has so many blocks
@@ -68,8 +68,10 @@ class WhereGradientsGo:
             moments = one.at_input()
             whole, first = one.law.gradient_ratio(self.depth), one.law.gradients(self.depth)
             half = self.depth // 2
+            carries = (one.law.order, one.law.branch) == ("none", "linear relu")
             cells: tuple[Cell, ...] = (
                 whole,
+                float(gradients_at_width(self.depth, self.width)[0]) if carries else "–",
                 float(one.ratios[:, 0].mean()),
                 float(one.ratios[:, 0].std(ddof=1) / math.sqrt(count)),
                 math.exp(moments.log_mean),
@@ -80,16 +82,17 @@ class WhereGradientsGo:
             )
             rows.append((one.law.words, *cells))
         columns_ = (
-            *("block", "law, n → ∞", "measured", "standard error", "geometric mean"),
+            *("block", "law, n → ∞", f"at width {self.width}", "measured", "standard error", "geometric mean"),
             *(f"block {self.depth // 2} over block 0, law", "measured ", "typical norm", "tail"),
         )
         caption = (
-            f"Squared gradient at the input over that at the output of {self.depth} blocks, width {self.width}, {count} networks, "
-            "as a ratio of means; the geometric mean is that of a typical network. Then the squared gradient half way "
-            f"over that at the input. Typical norm: whether the root of the geometric mean is below {VANISHING:g} "
-            f"(vanishing), above {EXPLODING:g} (exploding), or between. At this width and depth the standard error of a "
-            "mean with a heavy tail is not to be trusted, and n → ∞ is far: the ladders above judge the laws, this "
-            "table shows what an engineer meets."
+            f"Squared gradient at the input over that at the output of {self.depth} blocks, width {self.width}, "
+            f"{count} networks, as a ratio of means; the law at this width where the gradient's part along the stream "
+            "is derived; the geometric mean is that of a typical network. Then the squared gradient half way over "
+            "that at the input. Typical norm: whether the root of the geometric mean is below "
+            f"{VANISHING:g} (vanishing), above {EXPLODING:g} (exploding), or between. At this width and depth the "
+            "standard error of a mean with a heavy tail is not to be trusted, and n → ∞ is far: the ladders above "
+            "judge the laws, this table shows what an engineer meets."
         )
         return Table(f"Gradients through {self.depth} blocks", columns_, tuple(rows), caption)
 
@@ -100,9 +103,8 @@ class WhereGradientsGo:
             curves.append(self._line(f"{one.law.words}: predicted", line))
             curves.append(self._marks(f"{one.law.words}: measured", one.ratios))
         if order == "none":
-            along = gradient_at_width(self.depth, self.width)
-            label = f"x + (Linear → ReLU) at width {self.width}: predicted"
-            curves.append(Curve(label, "predicted", (0.0,), (along,)))
+            along = gradients_at_width(self.depth, self.width)
+            curves.append(self._line(f"x + (Linear → ReLU) at width {self.width}: predicted", along))
         caption = (
             f"Squared gradient in front of each of {self.depth} blocks over that behind the last, width {self.width}: "
             "lines are the laws of infinite width, points measured means with standard errors. The gradient travels "

@@ -74,7 +74,7 @@ def scaled_growth() -> Derivation:
     def below(right: sp.Expr) -> bool:
         """log(1 + u) < u, since the difference has the derivative −u/(1 + u)."""
         slope = sp.simplify(sp.diff(sp.log(1 + u) - u, u) + u / (1 + u))
-        return right == limit and slope == 0
+        return bool(right == limit and slope == 0)
 
     steps = (
         *linear_growth().steps,

@@ -217,7 +217,12 @@ def carried_growth(gain: float = 1.0) -> float:
 
 
 def gradient_at_width(depth: int, width: int, gain: float = 1.0) -> float:
-    """E‖g_0‖²/E‖g_L‖² of x + relu(W x), as n → ∞ with λ^L/((1 + G)^L n) fixed; relative corrections of order L/n.
+    """E‖g_0‖²/E‖g_L‖² of x + relu(W x) at finite width: the first of `gradients_at_width`."""
+    return float(gradients_at_width(depth, width, gain)[0])
+
+
+def gradients_at_width(depth: int, width: int, gain: float = 1.0) -> Floats:
+    """E‖g_l‖²/E‖g_L‖² for l = 0…L, as n → ∞ with λ^L/((1 + G)^L n) fixed; relative corrections of order L/n.
 
     The covariance of g_l over the weights beside the stream is p I + V C Vᵀ/n: V holds the input and the ReLUs of all
     blocks, whose inner products and gated inner products are Gaussian integrals; C is carried from block to block by T.
@@ -225,6 +230,7 @@ def gradient_at_width(depth: int, width: int, gain: float = 1.0) -> float:
     mean_squares = carried(depth, gain)[:, 1]
     gram = _gram(mean_squares, gain)
     p_l, C = 1.0, np.zeros_like(gram)
+    found = [p_l]
     for k in reversed(range(depth)):
         x, r = np.r_[np.ones(k + 1), np.zeros(depth - k)], np.zeros(depth + 1)
         r[k + 1] = 1.0
@@ -234,7 +240,8 @@ def gradient_at_width(depth: int, width: int, gain: float = 1.0) -> float:
         squared = np.outer(x, x) * (p_l * float(r @ gram @ r) / mean_squares[k] - through)
         C = T @ C @ T.T + (p_l * (crossed + crossed.T) + squared) / mean_squares[k]
         p_l += through
-    return p_l + float((C * gram).sum()) / width
+        found.append(p_l + float((C * gram).sum()) / width)
+    return np.array(found[::-1])
 
 
 def _gram(mean_squares: Floats, gain: float) -> Floats:
@@ -302,13 +309,14 @@ def _contracts(right: sp.Expr, growth: sp.Expr) -> bool:
     lost = sp.expand(top * sp.diff(growth, RHO) / 2)
     kept = sp.expand(growth - lost)
     left = [kept.coeff(RHO, 0) / (1 + G * (1 - 1 / sp.pi)) - 1, kept.coeff(RHO, 1) - PULLED]
-    return all(term.is_nonnegative for term in sp.Add.make_args(lost)) and all(sp.simplify(e) == 0 for e in left)
+    nonnegative = all(term.is_nonnegative for term in sp.Add.make_args(lost))
+    return nonnegative and all(sp.simplify(e) == 0 for e in left)
 
 
 def _one_positive_root(right: sp.Expr) -> bool:
     """Signs of the coefficients of the cubic, zeros left out: they change once."""
     signs = [c.is_positive for c in sp.Poly(right, RHO).all_coeffs() if c != 0]
-    return sum(a != b for a, b in pairwise(signs)) == 1
+    return bool(sum(a != b for a, b in pairwise(signs)) == 1)
 
 
 def _isotropic(right: sp.Expr, gL: sp.Symbol, xL: sp.Symbol, x0: sp.Symbol) -> bool:

@@ -3,10 +3,12 @@
 import math
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
+from numpy.typing import NDArray
 from scipy import stats
 
 from residua_network import ResiduaError
@@ -26,6 +28,7 @@ from residua_symbolic.moments.residual_terms import G, L, l
 
 from ..test_printing import problems
 
+Floats = NDArray[np.float64]
 SIGMAS = 5.0  # standard errors: one of a hundred comparisons in two million runs
 EVERY = (*PREDICTION_11, *PREDICTION_12, *PREDICTION_13)
 ALL = [
@@ -91,13 +94,13 @@ class Drawn:
             none = np.zeros_like(g)
             self.parts = [a + b for a, b in zip([*skips, none], [none, *through], strict=True)]
 
-    def normalised(self, x):  # type: ignore[no-untyped-def]
+    def normalised(self, x: Floats) -> tuple[Floats, Floats]:
         if self.law.norm == "layernorm":
             x = x - x.mean(axis=1, keepdims=True)
         s = np.sqrt((x**2).mean(axis=1, keepdims=True))
         return x / s, s
 
-    def branch(self, W, u):  # type: ignore[no-untyped-def]
+    def branch(self, W: Floats, u: Floats) -> tuple[Floats, Any]:
         if self.law.branch == "linear":
             return np.einsum("kij,kj->ki", W, u), np.ones_like(u)
         if self.law.branch == "relu linear":
@@ -105,7 +108,7 @@ class Drawn:
         h = np.einsum("kij,kj->ki", W, u)
         return np.maximum(h, 0), h > 0
 
-    def back(self, g, W, u, s, gates, t, s_after):  # type: ignore[no-untyped-def]
+    def back(self, g: Floats, W: Floats, u: Floats, s: Any, gates: Any, t: Floats, s_after: Any) -> tuple[Floats, ...]:
         if s_after is not None:
             g = self.through_norm(g, t, s_after)
         if self.law.branch == "linear relu":
@@ -116,25 +119,25 @@ class Drawn:
             inside = self.through_norm(inside, u, s)
         return g + inside, g, inside
 
-    def through_norm(self, g, xhat, s):  # type: ignore[no-untyped-def]
+    def through_norm(self, g: Floats, xhat: Floats, s: Any) -> Floats:
         out = g - xhat * (xhat * g).mean(axis=1, keepdims=True)
-        return (out - g.mean(axis=1, keepdims=True) * (self.law.norm == "layernorm")) / s
+        return np.asarray((out - g.mean(axis=1, keepdims=True) * (self.law.norm == "layernorm")) / s)
 
-    def mean_squares(self):  # type: ignore[no-untyped-def]
+    def mean_squares(self) -> Floats:
         return np.array([(x**2).mean(axis=1) for x in self.streams])
 
-    def ratios(self):  # type: ignore[no-untyped-def]
+    def ratios(self) -> Floats:
         """Over ‖g_L‖² in mean, n: the denominator's own expectation."""
         return np.array([(g**2).sum(axis=1) / self.n for g in self.gradients])
 
 
-def off(values: np.ndarray, expected: float) -> float:
+def off(values: Floats, expected: float) -> float:
     """In standard errors."""
-    return abs(values.mean() - expected) / (values.std(ddof=1) / math.sqrt(len(values)))
+    return float(abs(values.mean() - expected) / (values.std(ddof=1) / math.sqrt(len(values))))
 
 
 @pytest.mark.parametrize("law", [law for law in ALL if MEAN_SQUARE in law.exact], ids=lambda law: law.words)
-@pytest.mark.parametrize("width", (3, 8))
+@pytest.mark.parametrize("width", [3, 8])
 def test_what_is_exact_holds_at_small_width(law: ResidualLaw, width: int) -> None:
     drawn = Drawn(law, 4, width, 20_000, seed=width)
     squares = drawn.mean_squares()
@@ -217,8 +220,8 @@ def test_growth_with_the_mean_carried_along() -> None:
     assert law.gradient_ratio(9) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("gain", (0.3, 1.0, 2.5))
-@pytest.mark.parametrize("norm", ("layernorm", "rmsnorm"))
+@pytest.mark.parametrize("gain", [0.3, 1.0, 2.5])
+@pytest.mark.parametrize("norm", ["layernorm", "rmsnorm"])
 def test_closed_forms_are_the_products(norm: str, gain: float) -> None:
     for branch, make in (("relu linear", residual_prenorm.relu_linear), ("linear relu", residual_prenorm.linear_relu)):
         law = ResidualLaw("pre", branch, norm, gain)
@@ -228,7 +231,7 @@ def test_closed_forms_are_the_products(norm: str, gain: float) -> None:
             assert complex(value) == pytest.approx(law.gradients(last)[first], rel=1e-12)
 
 
-@pytest.mark.parametrize("gain", (0.3, 1.0, 2.5))
+@pytest.mark.parametrize("gain", [0.3, 1.0, 2.5])
 def test_asymptotics(gain: float) -> None:
     deep = 4000
     layer = residual_prenorm.linear_relu("layernorm").steps[-1].right
@@ -314,7 +317,8 @@ def test_bad_input(arguments: tuple[str, ...], words: str) -> None:
 
 def test_depths() -> None:
     law = ResidualLaw("pre", "linear relu", "layernorm")
-    assert law.gradients(0).tolist() == [1.0] and law.path_shares(0).tolist() == [1.0]
+    assert law.gradients(0).tolist() == [1.0]
+    assert law.path_shares(0).tolist() == [1.0]
     with pytest.raises(ResiduaError, match="depth"):
         law.gradients(-1)
     with pytest.raises(ResiduaError, match="gain"):
