@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class Case:
         model = build(self.network, seed=self.seed, init=1.0)
         generator = torch.Generator().manual_seed(self.seed + 1)
         with torch.no_grad():
-            model[0].weight.mul_(self.scale)
+            first_weight(model).mul_(self.scale)
             for name, tensor in model[1].named_parameters():
                 noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
                 tensor.copy_(1 + 0.4 * noise if name == "weight" else 0.3 * noise)
@@ -84,12 +84,19 @@ def passed(case: Case) -> Passed:
     x = model[0](inputs)
     z = model[1](x)
     loss = squared_error(model[2:](z), targets)
-    found = torch.autograd.grad(loss, (x, z, model[0].weight))
-    gamma = model[1].weight
+    found = torch.autograd.grad(loss, (x, z, first_weight(model)))
+    gamma = cast(Tensor, model[1].weight)
     beta = getattr(model[1], "bias", None)
     shift = torch.zeros_like(gamma) if beta is None else beta
-    arrays = (t.detach().numpy() for t in (x, z, found[0], found[1], gamma, shift, model[0].weight, found[2], inputs))
+    arrays = (
+        t.detach().numpy() for t in (x, z, found[0], found[1], gamma, shift, first_weight(model), found[2], inputs)
+    )
     return Passed(*arrays)
+
+
+def first_weight(model: nn.Sequential) -> Tensor:
+    """Of the first Linear, as the model holds it."""
+    return cast(Tensor, model[0].weight)
 
 
 def squared_error(y: Tensor, targets: Tensor) -> Tensor:
@@ -100,7 +107,7 @@ def squared_error(y: Tensor, targets: Tensor) -> Tensor:
 def hessian_times_weights(case: Case) -> tuple[Floats, Floats]:
     """(∇L, H w) for the first Linear's weights w, row by row: H_jj w_j, one feature at a time."""
     model, (inputs, targets) = case.model, case.data
-    weight = model[0].weight
+    weight = first_weight(model)
     loss = squared_error(model(inputs), targets)
     (gradient,) = torch.autograd.grad(loss, weight, create_graph=True)
     products = []

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from residua_bridge.compare import compare
+from residua_bridge.experiments.invariance_models import first_weight
 from residua_bridge.findings import Curve, Figure, Section, Table
 from residua_bridge.rendering import as_text
 from residua_bridge.study import By, Finding, Settings
@@ -19,6 +20,7 @@ from residua_symbolic.invariance import LARGEST, plain_rates
 RATES, PLAIN = "Rates with normalisation", "Rates without normalisation"
 ROWS, INPUTS, STEPS = 32, 4, 12
 BEYOND = 1e4
+RESOLVED = 1e-13  # a loss above its floor by less is rounding
 # A step is a product of a 32 × 4 matrix and its transpose with vectors; its rounding is carried on and grows with them.
 ROUNDING = 64 * ROWS * float(np.finfo(np.float64).eps)
 
@@ -57,7 +59,7 @@ class Rates:
         section = Section(
             self.title,
             self.prose,
-            tables=(table, self._table(trained, bound)),
+            tables=(table, self._table(trained)),
             figures=(self._figure(trained),),
             verdicts=texts,
         )
@@ -67,12 +69,13 @@ class Rates:
         self, x: Tensor, y: Tensor, bound: float, values: Tensor, vectors: Tensor
     ) -> tuple[Discrepancy, list[tuple[float, ...]]]:
         best = torch.linalg.lstsq(x, y).solution[:, 0]
-        rows, predicted, measured = [], [], []
+        rows: list[tuple[float, ...]] = []
+        predicted, measured = [], []
         for times in self.plain:
             model = build(Network((Linear(INPUTS, 1, bias=False),)), seed=0)
-            start = float((model[0].weight.detach()[0] - best) @ vectors[:, -1])
+            start = float((first_weight(model).detach()[0] - best) @ vectors[:, -1])
             losses = _descend(model, x, y, times * bound, STEPS, [])
-            end = float((model[0].weight.detach()[0] - best) @ vectors[:, -1])
+            end = float((first_weight(model).detach()[0] - best) @ vectors[:, -1])
             law = abs(1 - times * bound * float(values[-1])) ** STEPS
             rows.append((times, law, abs(end / start), losses[0], losses[-1]))
             predicted.append(law)
@@ -95,7 +98,7 @@ class Rates:
         prediction = Prediction(quantity, laws, ROUNDING * steps * laws, scope)
         return compare(prediction, Measurement(quantity, values, "float64", None, {}))
 
-    def _table(self, trained: dict[float, "_Trained"], bound: float) -> Table:
+    def _table(self, trained: dict[float, "_Trained"]) -> Table:
         columns = (
             "rate over 2/λ_max",
             "loss at the start",
@@ -135,11 +138,10 @@ class Rates:
         curves = []
         for times, t in trained.items():
             at = np.unique(np.geomspace(1, len(t.losses), 60).astype(int))
-            y = tuple(t.losses[k - 1] - t.floor for k in at)
-            curves.append(Curve(f"{times:g} · 2/λ_max", "measured", tuple(map(float, at)), y))
-        caption = (
-            "Loss above its floor against the step, with batch normalisation, at multiples of the largest plain rate."
-        )
+            above = [(float(k), t.losses[k - 1] - t.floor) for k in at if t.losses[k - 1] - t.floor > RESOLVED]
+            x, y = zip(*above, strict=True)
+            curves.append(Curve(f"{times:g} · 2/λ_max", "measured", x, y))
+        caption = "Loss above its floor, with batch normalisation, at multiples of the largest plain rate."
         return Figure(f"{self.name}-rates", RATES, "step", "loss − floor", tuple(curves), "log", "log", caption)
 
 
@@ -163,7 +165,7 @@ def _data() -> tuple[Tensor, Tensor]:
 
 def _descend(model: nn.Sequential, x: Tensor, y: Tensor, rate: float, steps: int, squares: list[float]) -> list[float]:
     """Losses before each step; ‖w‖² and ‖∇L‖² go to `squares`, in turn."""
-    losses, weight = [], model[0].weight
+    losses, weight = list[float](), first_weight(model)
     for _ in range(steps):
         loss = ((model(x) - y) ** 2).mean()
         (gradient,) = torch.autograd.grad(loss, weight)
@@ -178,7 +180,7 @@ def _trained(x: Tensor, y: Tensor, rate: float, steps: int) -> _Trained:
     net = Network((Linear(INPUTS, 1, bias=False), BatchNorm(1, eps=0.0, affine=False)))
     model, found = build(net, seed=0), list[float]()
     losses = _descend(model, x, y, rate, steps, found)
-    squares = [*found[::2], float((model[0].weight.detach() ** 2).sum())]
+    squares = [*found[::2], float((first_weight(model).detach() ** 2).sum())]
     centred = x - x.mean(dim=0)
     fit = centred @ torch.linalg.lstsq(centred, y).solution
     correlation = float((fit * y).mean() / fit.square().mean().sqrt())  # the largest of any direction w

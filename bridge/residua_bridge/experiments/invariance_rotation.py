@@ -13,7 +13,7 @@ from residua_bridge.budgets.law import Ladder, Law, Sizes
 from residua_bridge.budgets.section import Case as Judged
 from residua_bridge.budgets.section import budgets_section
 from residua_bridge.compare import compare
-from residua_bridge.experiments.invariance_models import FEATURES, INPUTS, Floats
+from residua_bridge.experiments.invariance_models import FEATURES, INPUTS, Floats, first_weight
 from residua_bridge.findings import Curve, Figure, Table
 from residua_bridge.rendering import as_text
 from residua_bridge.study import By, Finding, Settings
@@ -46,7 +46,7 @@ def walk(decay: float, seed: int, eps: float = 0.0) -> Walk:
         (Linear(INPUTS, FEATURES, bias=False), BatchNorm(FEATURES, eps=eps), Activation("tanh"), Linear(FEATURES, 1))
     )
     model = build(net, seed=seed, init=1.0)
-    weight, random = model[0].weight, torch.Generator().manual_seed(seed)
+    weight, random = first_weight(model), torch.Generator().manual_seed(seed)
     with torch.no_grad():  # near the length at which growth and decay balance
         weight.mul_((0.3 * RATE / math.sqrt(2 * decay)) ** 0.5)
     relaxing, steps = (math.ceil(times / decay) for times in (RELAXED, WATCHED))

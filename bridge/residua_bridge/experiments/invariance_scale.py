@@ -84,7 +84,7 @@ class ScaleInvariance:
         scale = np.max(
             errors / ROUNDING, axis=1
         )  # where the leak itself is below rounding, a bar is judged by its terms
-        prediction = Prediction(quantity, laws, errors, scope, scale=scale)  # type: ignore[arg-type]
+        prediction = Prediction(quantity, laws, errors, scope, scale=scale)
         found = compare(prediction, Measurement(quantity, values, "float64", None, {}))
         columns = ("ε", "cosine of w and ∇L: predicted", "measured", f"2η⟨w,∇L⟩ over η²‖∇L‖², η = {RATE}")
         caption = (

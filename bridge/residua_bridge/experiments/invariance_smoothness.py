@@ -1,4 +1,4 @@
-"""Gradients before and after batch normalisation: the equality on torch models, and when the objective is less smooth."""
+"""Gradients before and after batch normalisation: the equality on torch models; when the objective is less smooth."""
 
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ QUANTITY = "squared gradient before the batch normalisation"
 
 @dataclass(frozen=True)
 class Smoothness:
-    """The equality feature by feature, for several losses' worth of nets; the exact condition over scales of weights."""
+    """The equality feature by feature, for many nets; the exact condition over scales of the weights."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ class Smoothness:
         columns = ("scale of the weights", "features", "less smooth", "by the condition s < γ√κ", "mean of $G_x/G$")
         note = f"The condition and the measured gradients say the same of all features but {odd}."
         table = Table(SMOOTH, columns, tuple(rows), note)
-        caption = "$G_x/G$ of each feature against $\\gamma^2/s^2$: every point lies at κ times it, κ ≤ 1; less smooth is above 1."
+        caption = "$G_x/G$ of each feature against $\\gamma^2/s^2$: each lies at κ times it; less smooth is above 1."
         figure = Figure(f"{self.name}-smooth", SMOOTH, "γ²/s²", "ratio", curves, "log", "log", caption)
         statement = "Gradients before and after batch normalisation: the equality"
         text = as_text(met, statement, "agree")
@@ -67,7 +67,8 @@ class Smoothness:
 
     def _scaled(self, settings: Settings) -> tuple[list[tuple[float, ...]], tuple[Curve, ...], int]:
         """Over scales of the weights, ε = 0: which features are less smooth, measured and by the condition."""
-        rows, points, odd = [], [], 0
+        rows: list[tuple[float, ...]] = []
+        points, odd = [], 0
         for scale in self.scales:
             less, stated, ratios = [], [], []
             for seed in range(self.seeds.of(settings.profile)):

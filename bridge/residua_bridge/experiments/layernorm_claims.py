@@ -20,7 +20,7 @@ def _verdict(e: Evidence, section: str, words: str) -> bool:
 
 def _mitigates(e: Evidence) -> tuple[Judged, ...]:
     rows = e.rows(GRID)
-    up, down = all(float(r[3]) > 1 for r in rows if r[1] > 1), all(float(r[6]) < 0 for r in rows)
+    up, down = all(float(r[3]) > 1 for r in rows if int(r[1]) > 1), all(float(r[6]) < 0 for r in rows)
     n, L, *_ = rows[-1]
     small, deep, mean, *_ = max(rows, key=lambda r: float(r[3]))
     tails = max(e.rows(TAILS), key=lambda r: int(r[1]))
@@ -72,8 +72,8 @@ def _constant(e: Evidence) -> tuple[Judged, ...]:
 def _product(e: Evidence) -> tuple[Judged, ...]:
     held = _verdict(e, POPULAR, "(1.11)")
     words = (
-        "the error grows with depth: (1.11) has the rate (n − 2 + √2)/(n − 3) a layer where the truth has (n − 2)/(n − 3); "
-        "the difference is accounted for by the dropped projectors"
+        "the error grows with depth: (1.11) has the rate (n − 2 + √2)/(n − 3) a layer where the truth has "
+        "(n − 2)/(n − 3); the difference is accounted for by the dropped projectors"
     )
     return (Judged(held, "false", words),)
 

@@ -52,7 +52,8 @@ class ReluCorrection:
             "measured",
             "standard error",
         )
-        caption = f"In the limit n (E F − 1) is $2 - 2/\\pi$ = {limit:.4f}. Measured: from the ratio through {self.depth} layers."
+        through = f"Measured: from the ratio through {self.depth} layers."
+        caption = f"In the limit n (E F − 1) is $2 - 2/\\pi$ = {limit:.4f}. {through}"
         table = Table(CORRECTION, columns, tuple(rows), caption)
         x = tuple(float(row[0]) for row in rows)
         curves = (

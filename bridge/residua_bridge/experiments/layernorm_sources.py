@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from residua_bridge.budgets.law import Sizes
-from residua_network import Activation, LayerNorm, Linear, Network, RMSNorm
+from residua_network import Activation, Layer, LayerNorm, Linear, Network, RMSNorm
 from residua_numeric.initial import initial_statistics
 
 Floats = NDArray[np.float64]
@@ -29,9 +29,10 @@ class Nets:
 
     def network(self, width: int, depth: int) -> Network:
         """The net of these sizes."""
-        block = (Linear(width, width, bias=False), NORMS[self.kind](width, eps=0.0, affine=False))
-        block = (*block, Activation("relu")) if self.relu else block
-        return Network((*block * depth, Linear(width, width, bias=False)) if self.relu else block * depth)
+        block: tuple[Layer, ...] = (Linear(width, width, bias=False), NORMS[self.kind](width, eps=0.0, affine=False))
+        if not self.relu:
+            return Network(block * depth)
+        return Network((*(*block, Activation("relu")) * depth, Linear(width, width, bias=False)))
 
     def places(self, depth: int, edges: bool) -> tuple[int, int]:
         """The columns of the statistics between which a ratio is taken: from the input to the output or, without
