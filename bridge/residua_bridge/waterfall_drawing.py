@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 MOST = 8  # panels of a picture; more do not fit a page
 WIDTH = 6.2  # inches
 ROW, HEAD, FOOT = 0.19, 0.34, 0.42  # inches of a row, above and below a panel
-ADDS = {"facecolor": "#0072B2", "edgecolor": "#0072B2"}
-TAKES = {"facecolor": "#F6D5BF", "edgecolor": "#D55E00", "hatch": "/////"}
-REST = {"facecolor": "#e4e4e4", "edgecolor": "#505050", "hatch": "xxxxx"}
+ADDS: dict[str, Any] = {"facecolor": "#0072B2", "edgecolor": "#0072B2"}
+TAKES: dict[str, Any] = {"facecolor": "#F6D5BF", "edgecolor": "#D55E00", "hatch": "/////"}
+REST: dict[str, Any] = {"facecolor": "#e4e4e4", "edgecolor": "#505050", "hatch": "xxxxx"}
 BAR: dict[str, Any] = {"color": "black", "linewidth": 0.9, "capsize": 2.0, "zorder": 5}
 
 
@@ -113,7 +113,7 @@ def _say(axes: "Axes", words: str, x: float, row: int) -> None:
     axes.annotate(words, (x, row), xycoords=place, va="center", fontsize=6.5, annotation_clip=False)
 
 
-def _step(axes: "Axes", row: int, start: float, value: float, bar: float, style: dict[str, str]) -> None:
+def _step(axes: "Axes", row: int, start: float, value: float, bar: float, style: dict[str, Any]) -> None:
     """A bar from `start` to `start + value`, its error bar at the end, and a line down to the next."""
     end = start + value
     if not math.isfinite(end):

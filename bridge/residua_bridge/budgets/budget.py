@@ -103,8 +103,8 @@ def _fits(sample: Sample, group: Group) -> list[LadderFit]:
             unit.append(sample.law.unit(there))
             fit.append(predicted + group.fit.at(there) * unit[-1])
         left = Uncertain(group.difference, group.bar)
-        curves = tuple(map(tuple, (line, law, fit, unit)))
-        found.append(LadderFit(name, dict(group.here.sizes), *curves, left))
+        there = dict(group.here.sizes)
+        found.append(LadderFit(name, there, tuple(line), tuple(law), tuple(fit), tuple(unit), left))
     return found
 
 

@@ -33,8 +33,8 @@ class Spending:
     def level(self, decides: bool) -> float:
         """The error rate of the next look."""
         if not decides:
-            return EARLY / 2 ** (self.early + 1)
-        return DECIDING if not self.deciding else LATER / 2**self.deciding
+            return EARLY * 0.5 ** (self.early + 1)
+        return DECIDING if not self.deciding else LATER * 0.5**self.deciding
 
     def after(self, decides: bool) -> "Spending":
         """What is spent once the look is taken."""

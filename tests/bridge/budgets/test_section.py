@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from residua_bridge import waterfall_drawing
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law, Sizes
 from residua_bridge.budgets.section import Case, budgets_section, ladder_figures, said, waterfalls
-from residua_bridge.findings import BudgetText, Findings, Section, Steps, TermText, Waterfall
+from residua_bridge.findings import BudgetText, Figure, Findings, Section, Steps, TermText, Waterfall
 from residua_bridge.formats import formats, named
 from residua_bridge.rendering import render
 from residua_bridge.waterfall_drawing import draw_waterfall, draw_waterfall_files
@@ -69,7 +70,11 @@ def test_findings_come_back_from_json() -> None:
 
 
 def test_reports_without_any_stay_as_they_were() -> None:
-    assert not {"waterfalls", "budget", "ticks"} & set(re.findall(r'"(\w+)":', report(Section("s")).to_json()))
+    verdict = replace(cases()[0].text, budget=None)
+    plain = Section("s", figures=(Figure("f", "t", "x", "y", ()),), verdicts=(verdict,))
+    names = set(re.findall(r'"(\w+)":', report(plain).to_json()))
+    assert {"xscale", "verdict"} <= names
+    assert not {"waterfalls", "budget", "ticks"} & names
 
 
 def test_words_name_the_causes_and_leave_out_what_does_not_matter() -> None:
