@@ -8,6 +8,7 @@ from pathlib import Path
 from residua_bridge.figures import draw, file_stem
 from residua_bridge.findings import Findings
 from residua_bridge.formats import Format, named
+from residua_bridge.formats._paper import Picture
 from residua_bridge.graph_drawing import draw_graph_files
 from residua_bridge.matrix_drawing import draw_matrix_files
 from residua_bridge.waterfall_drawing import draw_waterfall_files
@@ -86,7 +87,8 @@ def _figures(folder: Path, findings: Findings) -> list[Path]:
     drawings = [drawing for section in findings.sections for drawing in section.drawings]
     matrices = [matrix for section in findings.sections for matrix in section.matrices]
     waterfalls = [waterfall for section in findings.sections for waterfall in section.waterfalls]
-    names = [one.name for one in (*figures, *drawings, *matrices, *waterfalls)]
+    pictures: list[Picture] = [*figures, *drawings, *matrices, *waterfalls]
+    names = [one.name for one in pictures]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ResiduaError(f"{findings.study}: expected figures of different names, got twice: {', '.join(twice)}")

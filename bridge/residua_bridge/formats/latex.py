@@ -55,9 +55,9 @@ def render_verdicts(verdicts: Sequence[VerdictText]) -> str:
 
     Needs booktabs, amsmath and amssymb.
     """
-    parts = tabulars(with_causes(verdicts))
+    parts = list(tabulars(with_causes(verdicts)))
     for block in budgets(verdicts):
-        parts = [*parts, *(tabulars(block) if isinstance(block, Table) else [_block(block)])]
+        parts += tabulars(block) if isinstance(block, Table) else [_block(block)]
     return "\n\n".join(parts) + "\n"
 
 
