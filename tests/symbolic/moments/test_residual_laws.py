@@ -197,6 +197,32 @@ def test_the_gradient_of_linear_relu_at_finite_width() -> None:
     assert residual_relu.gradient_at_width(depth, 10**9) == pytest.approx(law.gradient_ratio(depth), rel=1e-5)
 
 
+def test_the_covariance_of_the_gradient_given_a_stream_that_is_drawn() -> None:
+    """n × n covariances, given streams of stratified Gaussian entries, so that little but the law is left."""
+    n, depth, draws = 400, 8, 24
+    scores = stats.norm.ppf((np.arange(n) + 0.5) / n)
+    scores /= math.sqrt(float((scores**2).mean()))
+    found = []
+    for seed in range(draws):
+        random = np.random.default_rng(seed)
+        x, stream = random.permutation(scores), []
+        for _ in range(depth):
+            h = math.sqrt(2 * float(x @ x) / n) * random.permutation(scores)
+            stream.append((x, np.maximum(h, 0)))
+            x = x + stream[-1][1]
+        covariance = np.eye(n)
+        for x, r in reversed(stream):
+            through = 2 / n * float(np.diag(covariance)[r > 0].sum())
+            T = np.eye(n) + np.outer(x, r) / (x @ x)
+            covariance = T @ covariance @ T.T + through * (np.eye(n) - np.outer(x, x) / (x @ x))
+        found.append(np.trace(covariance) / n - 2.0**depth)
+    excess = residual_relu.gradient_at_width(depth, n) - 2.0**depth
+    values = np.array(found)
+    bar = values.std(ddof=1) / math.sqrt(draws)
+    assert abs(values.mean() - excess) <= SIGMAS * bar + depth / n * excess
+    assert SIGMAS * bar + depth / n * excess < 0.1 * excess  # the gates of a block lean on its own ReLU by more
+
+
 def test_the_bound_on_the_gradient_at_every_width() -> None:
     law = ResidualLaw("none", "linear relu")
     drawn = Drawn(law, 6, 4, 20_000, seed=4)
