@@ -8,7 +8,7 @@ import pytest
 
 import residua_symbolic.layers as layers
 from oracles.samples import alone, every_layer, name_of
-from residua_network import Activation, Dropout, Layer, Linear, Network, ResiduaError
+from residua_network import Activation, Dropout, Layer, Linear, Network, ResiduaError, Residual
 from residua_symbolic.moments.predict import predict_moments
 
 SEVERAL = 8
@@ -51,3 +51,11 @@ def test_unknown_batch_statistics_are_refused_by_name(monkeypatch: pytest.Monkey
     with_map(monkeypatch, lambda o, x: x - o.mean(x, "batch"))
     with pytest.raises(ResiduaError, match=r'layer "1" Dropout\(0.5\): no law for these batch statistics'):
         predict_moments(NET, batch=8)
+
+
+def test_a_difference_passes_gradients_to_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = predict_moments(Network((Linear(9, 9), Residual((Activation("tanh"),), scale=-1.0), Linear(9, 9))))
+    with_map(monkeypatch, lambda o, x: x - o.function("tanh", x))
+    found = predict_moments(NET)
+    assert found.forward == pytest.approx(block.forward, rel=1e-9)
+    assert found.gradient_ratio == pytest.approx(block.gradient_ratio, rel=1e-9)
