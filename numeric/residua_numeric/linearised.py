@@ -13,6 +13,7 @@ from residua_network.checks import number, whole
 from residua_numeric.arrays import rows
 from residua_numeric.build import build
 from residua_numeric.derivatives import to_float64
+from residua_numeric.forward_mode import pushforward
 from residua_numeric.losses import fitting, tensors
 from residua_numeric.modules import DTYPES, dtype_name, torch_model
 from residua_numeric.stacked import Stack
@@ -80,14 +81,14 @@ def directional_remainder(model: nn.Module, x: object, along: dict[str, Array], 
         return found
 
     def slope(t: Tensor) -> Tensor:
-        found: Tensor = torch.func.jvp(at, (t,), (torch.ones_like(t),))[1]
+        found: Tensor = pushforward(at, t, torch.ones_like(t))
         return found
 
     with undisturbed(model), torch.no_grad():
         zero, one = torch.zeros((), dtype=dtype), torch.ones((), dtype=dtype)
         left = at(zero + step) - at(zero) - step * slope(zero)
         if order == 3:
-            left = left - step**2 / 2 * torch.func.jvp(slope, (zero,), (one,))[1]
+            left = left - step**2 / 2 * pushforward(slope, zero, one)
     return to_float64(left)
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from residua_bridge.budgets.law import Sizes, Source
+from residua_bridge.budgets.law import ROUNDING, Sizes, Source
 from residua_bridge.verdict import Uncertain
 
 
 def extrapolated(values: Sequence[float]) -> Uncertain:
     """The limit of values at steps h, h/2, h/4, …, whose error is a power series in the step.
 
-    Neville's scheme; the bar is what the last halving, or the last order, has changed, whichever is more.
+    Neville's scheme; the bar is what the last halving, or the last order, has changed, whichever is more, and rounding.
     """
     row = np.array(values, dtype=float)
     before = row
@@ -20,7 +20,7 @@ def extrapolated(values: Sequence[float]) -> Uncertain:
         before, row = row, row[1:] + (row[1:] - row[:-1]) / (2**order - 1)
     last = before[-1] if len(values) > 1 else row[-1]
     changed = max(abs(row[-1] - last), abs(before[-1] - before[0])) if len(values) > 1 else np.inf
-    return Uncertain(float(row[-1]), float(changed))
+    return Uncertain(float(row[-1]), float(changed + ROUNDING * np.max(np.abs(values))))
 
 
 @dataclass(frozen=True)

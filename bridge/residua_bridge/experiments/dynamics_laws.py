@@ -18,7 +18,7 @@ from residua_symbolic.series.networks.network import network_series
 STRENGTH = r"$u^T W_2 W_1 v$ at time $t$"
 HALVINGS = 5  # of a step, to take off its effect
 HALF_TIME = r"$\mathbb{E}\, t_{1/2}$"
-HALVING = "distance at width 2n over that at n, geometric mean"
+HALVING = "distance at 2n over that at n"
 
 
 def start_of(one: Regression) -> Floats:

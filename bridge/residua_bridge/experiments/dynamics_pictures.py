@@ -91,11 +91,11 @@ class Exponents:
             f"{self.name}-widths",
             "Distance from the linearised network after the same training",
             "width",
-            "root mean square distance, geometric mean over networks",
+            "distance",
             tuple(curves),
             "log",
             "log",
-            f"{many} networks a point, bars one standard error.",
+            f"Root mean square over points, geometric mean over {many} networks a point, bars one standard error.",
             tuple(map(float, self.widths)),
         )
         columns = ("hidden layers", "exponent", "standard error", "off −1/2 by, in s.e.", "chance of that")

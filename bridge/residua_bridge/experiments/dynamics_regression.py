@@ -69,7 +69,7 @@ class RegressionPath:
             f"{self.name}-distance",
             "Distance to the solution",
             "step",
-            "distance of the weights from w_*",
+            "distance from the solution",
             tuple(curves),
             "log",
             "log",
