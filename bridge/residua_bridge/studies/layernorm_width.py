@@ -1,6 +1,7 @@
 """Layer and RMS normalisation at initialisation: the exact law of the gradient at every width, and its budgets."""
 
 from collections.abc import Sequence
+from math import exp
 
 from residua_bridge.budgets.law import Ladder
 from residua_bridge.experiments import layernorm_laws as laws
@@ -49,7 +50,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
         f"Of {len(verdicts)} verdicts {good} are as expected. In a linear net with layer normalisation the squared gradient is multiplied, a layer, by "
         "$\\chi^2_{n-2}/\\chi^2_{n-1}$, numerator and denominator independent: exactly, at every width, whatever the variance of the weights.",
         f"So its mean grows by $(n-2)/(n-3)$ a layer and its mean logarithm falls by nearly as much: at n = {width}, L = {depth} the mean is {float(row[3]):.3g} and the geometric mean "
-        f"{2.718281828459045 ** float(row[6]):.3g}. Both rates lie between $1/(n-2)$ and $1/(n-3)$ in size. Which of the two somebody reports decides whether gradients “explode” or “vanish”; "
+        f"{exp(float(row[6])):.3g}. Both rates lie between $1/(n-2)$ and $1/(n-3)$ in size. Which of the two somebody reports decides whether gradients “explode” or “vanish”; "
         "in the limit of large width at fixed depth they do neither, and what counts is L/n.",
         f"With a ReLU between the law is exact too, up to one expectation over a sphere; a layer adds {float(correction[4]):.4g}/n at n = {correction[0]}, and $(2 - 2/\\pi)/n$ in the limit. With RMS "
         f"normalisation and ReLU the mean exists at no width, for a reason that no experiment sees: at n = 64 it takes an event of probability $10^{{{rarity(64):.0f}}}$.",

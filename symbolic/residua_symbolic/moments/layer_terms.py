@@ -51,7 +51,8 @@ def same(a: sp.Expr, b: sp.Expr) -> bool:
 
 def positive(e: sp.Expr, kept: sp.Expr, *others: sp.Symbol) -> bool:
     """Whether a rational function is positive for kept ≥ 2 and `others` ≥ 0: a quotient of polynomials in kept − 2 and
-    the others whose coefficients are all positive (a constant term in the denominator, so that it cannot vanish)."""
+    the others whose coefficients are all positive. The denominator has a constant term, so that it cannot vanish; the
+    numerator may where one of them is 0."""
     top, bottom = sp.fraction(sp.cancel(sp.together(e.subs(n, n + sp.solve(kept - 2, n)[0]))))
     polynomials = [sp.Poly(sp.expand(part), n, *others) for part in (top, bottom)]
     if polynomials[1].LC() < 0:
