@@ -31,9 +31,10 @@ def judged(
 ) -> Discrepancy:
     """Whether the law holds of the source, at the ladder's point and along it, with the budget of the difference there.
 
-    Repetitions are added, and further sizes, until the verdict is clear or the work allotted is used up; `decision`
-    says how often a verdict is wrong. Raises ResiduaError for a statistic that is not known and for a source that draws
-    other shapes; values that are not finite end in `inconclusive`.
+    Repetitions are added, and further sizes, until the verdict is clear or the work allotted is used up, the same on
+    every machine unless the ladder has a clock; `decision` says how often a verdict is wrong. Raises ResiduaError for a
+    statistic that is not known and for a source that draws other shapes; values that are not finite end in
+    `inconclusive`.
     """
     one_of(statistic, STATISTICS, "statistic", f"law {law.quantity!r}")
     sample, start = Sample(law, source, ladder, statistic), time.process_time()
@@ -45,7 +46,7 @@ def judged(
         if look == 0:
             sample.meet_precision()
         state = _State.of(sample)
-        left = 0.0 if _is_last(look, ladder, state) else ladder.seconds - (time.process_time() - start)
+        left = 0.0 if _is_last(look, ladder, state) else _left(sample, time.process_time() - start)
         plan = within(sample.planned(state.groups, state.settled), left)
         if word is None:
             decides = state.settled or not plan
@@ -60,6 +61,14 @@ def judged(
             break
     assert word is not None, "the last look always ends with a word"
     return _discrepancy(sample, state.groups, word)
+
+
+def _left(sample: Sample, elapsed: float) -> float:
+    """Nominal seconds that may still be used; those of the clock count as many as one of them has brought so far."""
+    left = sample.ladder.seconds - sample.used
+    if sample.ladder.clock is None:
+        return left
+    return min(left, (sample.ladder.clock - elapsed) * sample.used / max(elapsed, 1e-6))
 
 
 def _is_last(look: int, ladder: Ladder, state: "_State") -> bool:

@@ -19,13 +19,15 @@ Cause = Callable[[Sizes], float | Uncertain]
 
 ROUNDING = 64 * float(np.finfo(np.float64).eps)  # relative: what summing and a few dozen operations may do
 PRECISION = "precision"  # the one size whose ladder is measured in pairs: the same draws, rounded otherwise
+UNKNOWN = 1e5  # nanoseconds that a repetition counts for where the source has no cost
 NAMES = {"rate": "discretisation", "step": "discretisation", PRECISION: "rounding", "edge layers": "edge layers"}
 
 
 class Source(Protocol):
     """Where repetitions of a quantity come from; different blocks are independent, the same block is repeatable.
 
-    A source may also have `cost(sizes)`, the relative time of one repetition, by which work is shared out.
+    A source may also have `cost(sizes)`, about how many nanoseconds one repetition takes on one core: by that work is
+    allotted and shared out, and not by the clock, so that the same draws are made on every machine.
     """
 
     def draw(self, sizes: Sizes, repetitions: int, block: int) -> Floats:
@@ -89,9 +91,11 @@ class Ladder:
     """At which sizes a law is met, and how much work that may take.
 
     `along` names sizes with the increasing values that are run beside `point`; `further` holds larger ones, taken one
-    by one where the extrapolation needs them. `repetitions` a size are drawn at first, twice as many in all at every
-    further look, until the verdict is clear, `looks` or `seconds` (of this process's time) are used up. `resolution`
-    is the relative difference that has to be seen before anything agrees; `rounding` a bound of relative rounding.
+    by one where the extrapolation needs them. `repetitions` a size are drawn at first, up to four times as many at each
+    further look, until the verdict is clear, `looks` or `seconds` are used up. `seconds` are those that the source's
+    `cost` states, so that nothing depends on the machine; where somebody waits, `clock` bounds those of this process
+    too, and what is drawn then depends on it. `resolution` is the relative difference that has to be seen before
+    anything agrees; `rounding` a bound of relative rounding.
     """
 
     point: Sizes
@@ -102,6 +106,7 @@ class Ladder:
     looks: int = 8
     further: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     rounding: float = ROUNDING
+    clock: float | None = None
 
     def __post_init__(self) -> None:
         whole(self.repetitions, "repetitions", "ladder")
@@ -109,6 +114,8 @@ class Ladder:
         for name in ("resolution", "seconds"):
             if not number(getattr(self, name), name, "ladder") > 0:
                 raise ResiduaError(f"ladder: {name} must be positive, got {getattr(self, name)!r}")
+        if self.clock is not None and not number(self.clock, "clock", "ladder") > 0:
+            raise ResiduaError(f"ladder: clock must be positive, got {self.clock!r}")
         number(self.rounding, "rounding", "ladder", least=0.0)
         if not self.point:
             raise ResiduaError("ladder: expected the sizes of a point, such as {'width': 64}, got none")
@@ -130,6 +137,17 @@ class Ladder:
             raise ResiduaError(f"ladder in {name}: expected at least two sizes, got {_listed(sizes)}")
         if not all(a < b for a, b in pairwise(sizes)):
             raise ResiduaError(f"ladder in {name}: expected increasing sizes, got {_listed(sizes)}")
+
+
+def cost(source: Source, sizes: Sizes) -> float:
+    """Nominal nanoseconds of one repetition. Raises ResiduaError where the source states what cannot be."""
+    stated = getattr(source, "cost", None)
+    if stated is None:
+        return UNKNOWN
+    found = number(stated(dict(sizes)), "the cost of a repetition", "source")
+    if not found > 0:
+        raise ResiduaError(f"source: the cost of a repetition must be positive, got {found!r}")
+    return float(found)
 
 
 def finite(name: str) -> str:

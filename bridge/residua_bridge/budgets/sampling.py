@@ -1,7 +1,6 @@
 """Repetitions at every size of a ladder, and where more of them tell most."""
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,7 +11,7 @@ import numpy as np
 from residua_bridge.budgets.decision import bars_needed, standardised
 from residua_bridge.budgets.estimate import Estimate, Floats, checked, estimate, paired
 from residua_bridge.budgets.extrapolation import Fit, fitted
-from residua_bridge.budgets.law import PRECISION, Ladder, Law, Sizes, Source
+from residua_bridge.budgets.law import PRECISION, Ladder, Law, Sizes, Source, cost
 from residua_bridge.verdict import Uncertain
 from residua_network import ResiduaError
 
@@ -20,7 +19,7 @@ GROWTH = 4.0  # times the repetitions at most from one look to the next
 LEAST_GROWTH = 1.25  # less is not worth a look
 ALIKE = 0.5  # of the error of one alone: a difference known less well is not one of the same draws
 LITTLE = 0.3  # of the bar of an extrapolation: repetitions that make only this part narrower are not worth it
-WORTH = 0.25  # of a plan that there must be time for
+WORTH = 0.25  # of a plan that must be allowed for
 POINT = 0.5  # of the repetitions of the rung that gets most go at least to the point, whose budget is printed
 
 
@@ -29,8 +28,8 @@ class Rung:
     """One combination of sizes with everything drawn at it."""
 
     sizes: Mapping[str, float]
+    cost: float
     data: list[Floats] = field(default_factory=list)
-    seconds: float = 0.0
 
     @property
     def count(self) -> int:
@@ -156,13 +155,19 @@ class Sample:
 
     def rung(self, sizes: Sizes) -> Rung:
         """The rung of these sizes."""
-        return self.rungs.setdefault(tuple(sizes.values()), Rung(sizes))
+        key = tuple(sizes.values())
+        if key not in self.rungs:
+            self.rungs[key] = Rung(sizes, cost(self.source, sizes))
+        return self.rungs[key]
 
     def draw(self, rung: Rung, repetitions: int) -> None:
         """So many more repetitions at a rung, in a block of their own."""
-        start = time.process_time()
         rung.data.append(self.drawn(rung.sizes, repetitions, next(self.blocks)))
-        rung.seconds += time.process_time() - start
+
+    @property
+    def used(self) -> float:
+        """Nominal seconds of everything drawn so far."""
+        return 1e-9 * sum(rung.count * rung.cost for rung in self.rungs.values())
 
     def drawn(self, sizes: Sizes, repetitions: int, block: int) -> Floats:
         """What the source draws, checked."""
@@ -280,24 +285,22 @@ class Sample:
 
     def _shared_out(self, group: Group, rungs: Sequence[Rung], growth: float) -> list[int]:
         counts = np.array([r.count for r in rungs], dtype=float)
-        cost = np.array([float(getattr(self.source, "cost", _alike)(dict(r.sizes))) for r in rungs])
-        more = (growth - 1) * float(counts @ cost)
+        costs = np.array([r.cost for r in rungs])
+        more = (growth - 1) * float(counts @ costs)
         spreads = np.array([r.bar for r in group.rungs]) * np.sqrt(counts)
-        wanted = abs(group.fit.weights) * spreads / np.sqrt(cost)
+        wanted = abs(group.fit.weights) * spreads / np.sqrt(costs)
         if not np.isfinite(wanted).all() or not wanted.sum() > 0:
             wanted = np.ones_like(counts)
         wanted[0] = max(wanted[0], POINT * float(wanted.max()))
-        target = wanted * (more + float(counts @ cost)) / float(wanted @ cost)
+        target = wanted * (more + float(counts @ costs)) / float(wanted @ costs)
         missing = np.maximum(target - counts, 0.0)
-        spent = float(missing @ cost)
+        spent = float(missing @ costs)
         return [math.ceil(m * more / spent) if spent > 0 else 0 for m in missing]
 
 
 def within(plan: Sequence[Share], seconds: float) -> list[Share]:
-    """As much of a plan as the time allows, by how long the same rungs took; nothing where that is not worth a look."""
-    known = [share for share in plan if share.rung.count]
-    rate = max((share.rung.seconds / share.rung.count for share in known), default=0.0)
-    needed = sum(s.more * (s.rung.seconds / s.rung.count if s.rung.count else rate) for s in plan)
+    """As much of a plan as so many nominal seconds allow; nothing where that is not worth a look."""
+    needed = 1e-9 * sum(share.more * share.rung.cost for share in plan)
     if seconds <= 0 or needed * WORTH > seconds:
         return []
     part = min(1.0, seconds / needed) if needed > 0 else 1.0
@@ -321,10 +324,6 @@ def _growth(times: float) -> float:
     if not times > 1:
         return 1.0
     return min(GROWTH, max(LEAST_GROWTH, 1.2 * times**2))
-
-
-def _alike(sizes: Sizes) -> float:
-    return 1.0
 
 
 def _unlike(sizes: Sequence[dict[str, float]]) -> list[dict[str, float]]:

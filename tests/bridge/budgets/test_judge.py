@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from residua_bridge.budgets.estimate import Floats
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law, Sizes
 from residua_bridge.verdict import Discrepancy, Uncertain, Verdict
+from residua_network import ResiduaError
 
 from .synthetic import Noisy, at_least, at_most, bound_of_spread, gaussian, heavy, lognormal, student
 
@@ -299,17 +301,55 @@ def test_work_goes_where_it_tells_most() -> None:
     assert share[1][128.0] / share[1][32.0] < share[0][128.0] / share[0][32.0] / 2
 
 
-def test_time_is_kept() -> None:
-    class Slow(Noisy):
-        def draw(self, sizes: Sizes, repetitions: int, block: int) -> Floats:
-            for _ in range(repetitions):
-                sum(range(2000))
-            return super().draw(sizes, repetitions, block)
+class Slow(Noisy):
+    """Takes some 20 µs a repetition, and states `stated` ns."""
 
-    d = judged(law(), Slow(noise=lognormal), Ladder({"width": 64}, seconds=0.02, repetitions=32))
+    stated = 20_000.0
+
+    def cost(self, sizes: Sizes) -> float:
+        return self.stated
+
+    def draw(self, sizes: Sizes, repetitions: int, block: int) -> Floats:
+        for _ in range(repetitions):
+            sum(range(2000))
+        return super().draw(sizes, repetitions, block)
+
+
+class Slower(Slow):
+    """Ten times what it states."""
+
+    stated = 2_000.0
+
+
+@pytest.mark.parametrize(("source", "clock"), [(Slow, None), (Slower, 0.02)])
+def test_the_allotment_is_kept(source: type[Slow], clock: float | None) -> None:
+    d = judged(law(), source(noise=lognormal), Ladder({"width": 64}, seconds=0.02, repetitions=32, clock=clock))
     assert d.verdict is Verdict.INCONCLUSIVE
     assert d.budget is not None
-    assert d.budget.rungs[0].repetitions < 2000
+    assert 100 < d.budget.rungs[0].repetitions < 4000
+
+
+def test_the_allotment_is_counted_by_cost_and_not_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0.02 s at 20 µs are a thousand repetitions, however fast time goes by."""
+    ladder = Ladder({"width": 16}, WIDTHS, seconds=0.02, repetitions=32, resolution=0.005)
+    found = [judged(law(limits={"width": 1}), Slow(falling, lognormal), ladder)]
+    for step in (0.0, 1.0):
+        times = count(0.0, step)
+        monkeypatch.setattr("time.process_time", lambda times=times: next(times))
+        found.append(judged(law(limits={"width": 1}), Slow(falling, lognormal), ladder))
+    assert found[0].budget is not None
+    assert 750 < sum(r.repetitions for r in found[0].budget.rungs) <= 1004
+    assert found[0].budget == found[1].budget == found[2].budget
+    assert found[0].verdict == found[1].verdict == found[2].verdict
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, math.nan])
+def test_a_cost_that_cannot_be_is_refused(bad: float) -> None:
+    class Wrong(Slow):
+        stated = bad
+
+    with pytest.raises(ResiduaError, match="cost of a repetition"):
+        judged(law(), Wrong(), Ladder({"width": 64}))
 
 
 def test_a_deterministic_source_is_met_within_rounding() -> None:
