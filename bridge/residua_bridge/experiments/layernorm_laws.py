@@ -41,7 +41,7 @@ def mean_law(kind: str) -> Law:
 
 def geometric_law(kind: str) -> Law:
     """The mean logarithm, as a geometric mean."""
-    statement = _words(kind, r"$\exp\mathbb{E}\log \beta \, (\exp\mathbb{E}\log F)^L$")
+    statement = _words(kind, r"$\log R$ is $\log\beta + \sum \log F_l$, in the mean")
     return Law(statement, GEOMETRIC, lambda sizes: math.exp(ratio(kind, sizes).log_mean))
 
 
@@ -110,7 +110,7 @@ def with_constant_statistics(kind: str) -> Law:
 
 def relu_law() -> Law:
     """Linear, LayerNorm, ReLU: exact at every width."""
-    statement = r"LayerNorm, ReLU: $\frac{(n-1)(n-2)}{n(n-3)} (\mathbb{E} F)^{L-1}$"
+    statement = r"LayerNorm, ReLU: edges $\frac{(n-1)(n-2)}{n(n-3)}$, times $(\mathbb{E} F)^{L-1}$"
     return Law(statement, MEAN, lambda sizes: relu_through_depth(int(sizes["width"]), int(sizes["depth"])).value)
 
 
@@ -126,7 +126,7 @@ def rms_relu_law() -> Law:
         width = int(sizes["width"])
         return math.exp((sizes["depth"] - 2) * rms_relu_log(width)[0] + rms_relu_first(width))
 
-    statement = r"RMSNorm, ReLU: $\exp\mathbb{E}\log F_1 \, (\exp\mathbb{E}\log F)^{L-2}$, $F = \chi^2_{K-1}/\chi^2_K$"
+    statement = r"RMSNorm, ReLU: the mean logarithm of $F = \chi^2_{K-1}/\chi^2_K$"
     return Law(statement, r"$\exp\mathbb{E}\log(\|u_1\|^2/\|u_L\|^2)$", value)
 
 
