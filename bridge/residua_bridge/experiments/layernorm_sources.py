@@ -67,7 +67,7 @@ class Ratios:
         return ratio if self.read == "ratio" else np.log(ratio)
 
     def cost(self, sizes: Sizes) -> float:
-        """Of one net: its weights are drawn and multiplied by; a part is the same for every layer."""
+        """Nanoseconds, about: weights are drawn and multiplied by; a part is the same for every layer."""
         return sizes["depth"] * (9 * sizes["width"] ** 2 + 2000)
 
 
