@@ -58,9 +58,8 @@ Networks 1–w–w–w–w–w–1, minibatches of 10,000 points of sin, Adam, f
 counted. Ours: `train_many`, which also watches for losses and weights that are not finite and can undo a step. The
 loop: torch's modules and Adam, one network after the other. vmap: `grad_and_value` of the functional call, one Adam
 over the stacked parameters. Results are compared first: the losses of all three agree to {TOLERANCE:g}, or nothing is
-written.
-`steps/s`: steps of all networks together, the fastest repetition. Ratios are the median over the repetitions, with the
-lowest and the highest: above 1, ours is faster. `met`: the median reaches the aim.
+written. `steps/s`: steps of all networks together, the fastest repetition. Ratios are the median over the repetitions,
+with the lowest and the highest: above 1, ours is faster. `met`: the median reaches the aim.
 
 """
 INITIAL = f"""
@@ -85,7 +84,7 @@ class Setting:
         (64, "relu", 10_000, 4),
         (256, "relu", 100, 4),
     )  # width, activation, batch, networks
-    steps: int = 40
+    steps: int = 20
     repetitions: int = 5
     part: float = 1.0  # of the networks of an initial ensemble
 
