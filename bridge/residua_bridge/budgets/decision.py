@@ -4,12 +4,14 @@ At every look the probability p is computed of a difference this large where the
 p < α_k. The union bound over the looks gives P(differ | true) ≤ Σ α_k, whatever the dependence between looks and
 wherever the sequence stops, as long as each p is uniform at its look. Before the bars are narrow enough,
 α_k = EARLY/2, EARLY/4, …, in all at most EARLY; at the first look that decides (bars narrow enough, or the last one)
-DECIDING; at those after it LATER/2, LATER/4, …: in all at most EARLY + DECIDING + LATER = 4.85 % < 5 %.
+DECIDING; at those after it LATER/2, LATER/4, …: in all at most EARLY + DECIDING + LATER = 3 %. That is below the 5 %
+that are allowed, since p is only nearly uniform: a t statistic of skewed values, a fit of a ladder.
 
 With one number to judge, DECIDING is 2.355 standard errors: whatever is 4 of them off is found with probability
 Φ(4 − 2.355) = 95 %. It *agrees* where p ≥ WITHIN (1.645 standard errors) and the bar is so narrow that a difference of
 `resolution` lies (1.645 + 2.355) = 4 of them away, and so would have agreed with probability Φ(1.645 − 4) < 1 %. In
-between, more is drawn: a true law gets there in 8 % of first decisions, and comes back from there mostly.
+between, more is drawn: a true law gets there in 8 % of first decisions, and comes back from there mostly; of one that
+is 4 bars off, 5 % get there, and twice the repetitions make √2 · 4 bars of it, beyond the next level by 2.8.
 """
 
 import math
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 
 from scipy.stats import chi2, norm, t
 
-EARLY, DECIDING, LATER = 0.005, 0.0185, 0.025
+EARLY, DECIDING, LATER = 0.0015, 0.0185, 0.01
 WITHIN = 0.1
 MISSED = DECIDING / 2  # of differences as large as the resolution agree at most
 

@@ -106,7 +106,10 @@ def _ratio(pairs: Floats) -> Estimate:
 
 
 def _median(x: Floats) -> Estimate:
-    """The sample median with the standard error of Maritz and Jarrett (Biometrika 65, 1978)."""
+    """The sample median with the standard error of Maritz and Jarrett (Biometrika 65, 1978).
+
+    That rests on the √n values around the median, so it is known only as well as by about 2√n degrees of freedom.
+    """
     from scipy.stats import beta
 
     n = len(x)
@@ -117,7 +120,7 @@ def _median(x: Floats) -> Estimate:
     ordered = np.sort(x)
     first = float(weights @ ordered)
     bar = math.sqrt(max(0.0, float(weights @ (ordered - first) ** 2)))
-    return Estimate(float(np.median(x)), bar, n - 1.0, 0.0, n)
+    return Estimate(float(np.median(x)), bar, min(n - 1.0, 2 * math.sqrt(n)), 0.0, n)
 
 
 def _mean_of(values: Floats, value: float, curvature: float = 0.0) -> Estimate:

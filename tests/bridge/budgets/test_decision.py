@@ -25,7 +25,10 @@ LOOKS = 8
 RUNS = 3000
 
 
-def test_the_levels_of_all_looks_add_up_to_less_than_five_percent() -> None:
+NOMINAL = 0.03
+
+
+def test_the_levels_of_all_looks_add_up_to_three_percent() -> None:
     worst = 0.0
     for early in range(30):
         for deciding in range(30):
@@ -34,7 +37,7 @@ def test_the_levels_of_all_looks_add_up_to_less_than_five_percent() -> None:
                 total += spent.level(decides)
                 spent = spent.after(decides)
             worst = max(worst, total)
-    assert worst < EARLY + DECIDING + LATER < 0.05
+    assert worst < EARLY + DECIDING + LATER <= NOMINAL + 1e-12
 
 
 def sequence(off: float, enough: int, rng: np.random.Generator) -> str:
@@ -59,7 +62,7 @@ def test_error_rates_over_all_looks(enough: int) -> None:
     rng = np.random.default_rng(enough)
     true = Counter(sequence(0.0, enough, rng) for _ in range(RUNS))
     assert true["agree"] >= at_least(0.9, RUNS)
-    assert true["differ"] <= at_most(0.05, RUNS)
+    assert true["differ"] <= at_most(NOMINAL, RUNS)
     off = Counter(sequence(4.0, enough, rng) for _ in range(RUNS))
     assert off["differ"] >= at_least(0.95, RUNS)
     assert off["agree"] <= at_most(MISSED + 1e-3, RUNS)
@@ -70,7 +73,7 @@ def test_error_rates_over_all_looks(enough: int) -> None:
 def test_the_simulation_notices_a_rule_that_spends_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Spending, "level", lambda self, decides: 0.05)
     rng = np.random.default_rng(1)
-    assert Counter(sequence(0.0, 5, rng) for _ in range(RUNS))["differ"] > at_most(0.05, RUNS)
+    assert Counter(sequence(0.0, 5, rng) for _ in range(RUNS))["differ"] > at_most(NOMINAL, RUNS)
 
 
 def test_the_resolution_is_four_bars_of_one_number() -> None:

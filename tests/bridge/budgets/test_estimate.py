@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from residua_bridge.budgets.decision import standardised
 from residua_bridge.budgets.estimate import Floats, estimate, paired
 
-from .synthetic import bound_of_spread
+from .synthetic import at_least, at_most, bound_of_spread, gaussian, heavy, lognormal
 
 RUNS = 400
 RESAMPLES = 20_000
@@ -63,6 +64,19 @@ def test_the_error_of_a_median_is_that_of_all_resamples() -> None:
     medians = np.median(rng.choice(x, size=(RESAMPLES, 51)), axis=1)
     assert found.value == np.median(x)
     assert found.bar == pytest.approx(medians.std(), rel=bound_of_spread(RESAMPLES))
+
+
+@pytest.mark.parametrize("noise", [gaussian, lognormal, heavy])
+def test_few_values_decide_the_error_of_a_median(noise: Callable[[np.random.Generator, int], Floats]) -> None:
+    """Of 64 values: far out a normal distribution of its z would be wrong by more than twice."""
+    rng = np.random.default_rng(8)
+    truth = float(np.median(noise(rng, 1_000_000)))
+    found = [estimate(noise(rng, 64), "median") for _ in range(RESAMPLES // 2)]
+    z = np.array([standardised(one.value - truth, one.bar, one.freedom, one.skewness) for one in found])
+    p = 2 * stats.norm.sf(abs(z))
+    for level in (0.0185, 0.003):
+        assert np.sum(p < level) <= at_most(level, len(p))
+    assert np.sum(p < 0.1) >= at_least(0.08, len(p))
 
 
 def test_jackknife_of_a_ratio_by_leaving_each_out() -> None:
