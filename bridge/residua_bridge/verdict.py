@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from residua_network.errors import ResiduaError
+
+SUMMED = 1e-9  # of the largest part of a budget: what rounding in their sum stays far below
+
 Floats = NDArray[np.float64]
 
 
@@ -104,7 +108,7 @@ class Budget:
     """measured = predicted + Σ terms + unexplained, signed, in the quantity's own units.
 
     `rungs` and `fits` are the ladders that the terms come from; `standard_errors` how many of them the law is off, one
-    number for each value of the sizes in which it is not a limit.
+    number for each value of the sizes in which it is not a limit. Raises ResiduaError where the parts do not add up.
     """
 
     predicted: float
@@ -115,6 +119,14 @@ class Budget:
     rungs: tuple[Rung, ...] = ()
     fits: tuple[LadderFit, ...] = ()
     standard_errors: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        parts = [self.predicted, *(term.value for term in self.terms), self.unexplained.value]
+        total, largest = sum(parts), max(map(abs, (*parts, self.measured.value)))
+        if abs(self.measured.value - total) > SUMMED * largest:  # False of what is not a number, which shows
+            raise ResiduaError(
+                f"budget: expected terms that add up to the measured {self.measured.value:g}, got {total:g}"
+            )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,6 +1,5 @@
 """The budget of a difference at the point of a ladder: measured − predicted as a sum of named terms."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,28 +13,27 @@ FINE = 60  # points of a drawn fit
 def budget_of(sample: Sample, groups: Sequence[Group]) -> Budget:
     """Every term at the point, in the quantity's own units; they add up with the unexplained rest.
 
-    The unexplained rest is the limit of the fit less the approximations, with the bar that generalised least squares
+    The unexplained rest is the limit of what the approximations leave, with the bar that generalised least squares
     gives it: the finite-size terms come from the same data, so that bars do not add in squares. What the measured value
     at the point is off the fit counts as sampling.
     """
     group, law = groups[0], sample.law
     here = group.here
     terms = [Term(c, *_pair(law.term(c, here.sizes)), _known(sample, c)) for c in law.causes]
-    for name, correction in group.fit.corrections.items():
-        scaled = Uncertain(correction.value * here.unit, correction.bar * group.fit.spread * here.unit)
-        terms.append(Term(finite(name), *_pair(scaled), _ladder_words(sample, group, name)))
+    for name, correction in group.rest.corrections.items():
+        scaled = Uncertain(correction.value * here.unit, correction.bar * group.rest.spread * here.unit)
+        cause = f"{finite(name)}, further" if finite(name) in law.causes else finite(name)
+        terms.append(Term(cause, *_pair(scaled), _ladder_words(sample, group, name)))
     m = here.measured
-    terms.append(Term("sampling", group.fit.residual * here.unit, m.bar, _sampling_words(sample, group)))
+    terms.append(Term("sampling", group.rest.residual * here.unit, m.bar, _sampling_words(sample, group)))
     scale = max(abs(law.predicted(here.sizes).value), here.unit)
     rounded = Uncertain(sample.rounded.value * here.unit, sample.rounded.bar * scale)
     terms.append(Term("rounding", *_pair(rounded), sample.rounded_how))
-    approximated = law.approximated(here.sizes)
-    bar = math.hypot(group.bar * here.unit, approximated.bar)
     return Budget(
         predicted=float(law.value(here.sizes)),
         measured=Uncertain(m.value, m.bar),
         terms=tuple(terms),
-        unexplained=Uncertain(group.explained * here.unit, bar),
+        unexplained=Uncertain(group.explained * here.unit, group.explained_bar * here.unit),
         statistic=sample.statistic,
         rungs=tuple(_rung(g, r) for g in groups for r in g.rungs),
         fits=tuple(fit for g in groups for fit in _fits(sample, g)),
@@ -71,7 +69,7 @@ def _known(sample: Sample, cause: str) -> str:
 
 def _ladder_words(sample: Sample, group: Group, name: str) -> str:
     sizes = ", ".join(f"{s:g}" for s in sorted({r.sizes[name] for r in group.rungs}))
-    order = group.fit.orders[name]
+    order = group.rest.orders[name]
     sign = "" if name in sample.law.vanishing else "−"
     power = f"{order.value:.3g}" + (f" ± {order.bar:.2g} (fitted)" if order.bar > 0 else "")
     return f"fitted along {name} {sizes} as {name}^({sign}{power}), the next orders in the bar"

@@ -218,7 +218,7 @@ def _sizes(group: Group) -> str:
 def _discrepancy(sample: Sample, groups: Sequence[Group], word: Word) -> Discrepancy:
     budget = budget_of(sample, groups)
     left = [g.explained_z for g in groups] if sample.law.approximations else [g.z for g in groups]
-    explained = word.verdict is Verdict.AGREE or bool(probability(left) >= DECIDING)
+    explained = bool(probability(left) >= DECIDING)  # also where a law agrees: a cause that is not there shows
     causes = {term.cause: abs(term.value) or term.bar for term in budget.terms}
     return Discrepancy(
         quantity=sample.law.quantity,

@@ -64,8 +64,9 @@ class Compared:
 class Group:
     """The law judged at one value of the sizes in which it is not a limit, by the fit over those in which it is.
 
-    `difference` ± `bar` is what is left in the limit, relative to the unit; `explained` the same less what the
-    approximations account for; `z` and `explained_z` are their standard normal quantiles.
+    `difference` ± `bar` is what is left in the limit, relative to the unit. `rest` is the fit of what the
+    approximations do not account for, at any rung, so that what they say of a finite size is not counted twice;
+    `explained` ± `explained_bar` is its limit; `z` and `explained_z` are standard normal quantiles.
     """
 
     rungs: tuple[Compared, ...]
@@ -73,7 +74,8 @@ class Group:
     fit: Fit
     bar: float
     z: float
-    explained: float
+    rest: Fit
+    explained_bar: float
     explained_z: float
     freedom: float
     heavy: bool
@@ -83,6 +85,11 @@ class Group:
     def difference(self) -> float:
         """What is left in the limit."""
         return self.fit.limit
+
+    @property
+    def explained(self) -> float:
+        """What is left in the limit beyond the approximations."""
+        return self.rest.limit
 
     @property
     def here(self) -> Compared:
@@ -216,22 +223,27 @@ class Sample:
         if not usable:  # no fit of what is not a number
             differences, bars = np.full(len(rungs), math.nan), np.full(len(rungs), math.nan)
             empty = Fit(math.nan, math.nan, math.nan, bars, {}, math.nan, 1.0, 1.0, {}, ())
-            return Group(tuple(rungs), 0, empty, math.nan, math.nan, math.nan, math.nan, 1.0, False, missing)
+            return Group(tuple(rungs), 0, empty, math.nan, math.nan, empty, math.nan, math.nan, 1.0, False, missing)
         least = min(r.measured.freedom for r in rungs)
         fit = fitted([r.sizes for r in rungs], differences, bars, least, self.limits, self.law.vanishing, 0)
         bar = fit.bar * fit.spread
         sampling = (fit.weights * bars) ** 2
         freedom, skewness = _combined(fit, rungs, bars, sampling)
-        approximated = self.law.approximated(here.sizes)
-        explained = fit.limit - approximated.value / here.unit
+        rest, rest_bar = fit, bar
+        if self.law.approximations:
+            known = [self.law.approximated(r.sizes) for r in rungs]
+            left = differences - [one.value / r.unit for one, r in zip(known, rungs, strict=True)]
+            rest = fitted([r.sizes for r in rungs], left, bars, least, self.limits, self.law.vanishing, 0)
+            rest_bar = math.hypot(rest.bar * rest.spread, known[0].bar / here.unit)
         return Group(
             rungs=tuple(rungs),
             point=0,
             fit=fit,
             bar=bar,
             z=standardised(fit.limit, bar, freedom, skewness),
-            explained=explained,
-            explained_z=standardised(explained, math.hypot(bar, approximated.bar / here.unit), freedom, skewness),
+            rest=rest,
+            explained_bar=rest_bar,
+            explained_z=standardised(rest.limit, rest_bar, freedom, skewness),
             freedom=freedom,
             heavy=any(
                 r.measured.heavy for r, share in zip(rungs, sampling, strict=True) if share > sampling.sum() / 20

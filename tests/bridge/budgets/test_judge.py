@@ -12,7 +12,7 @@ import pytest
 from residua_bridge.budgets.estimate import Floats
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law, Sizes
-from residua_bridge.verdict import Discrepancy, Uncertain, Verdict
+from residua_bridge.verdict import Budget, Discrepancy, Term, Uncertain, Verdict
 from residua_network import ResiduaError
 
 from .synthetic import Noisy, at_least, at_most, bound_of_spread, gaussian, heavy, lognormal, student
@@ -150,6 +150,48 @@ def test_approximations_explain_and_never_agree() -> None:
     assert sum(d.explained for d in found) >= at_least(0.9, RUNS)
     assert not any(d.explained for d in runs(popular, lambda s: 1.2, gaussian, AT_ONE))
     assert words(runs(law(causes=causes), lambda s: 1.04, gaussian, AT_ONE))["agree"] >= at_least(0.9, RUNS)
+
+
+def test_what_is_known_of_a_finite_size_is_not_counted_twice() -> None:
+    """Known: 3/n of 3/n + 1/n². What the ladder adds is the rest, and nothing is left."""
+
+    def known(sizes: Sizes) -> float:
+        return 3 / sizes["width"]
+
+    def mean(sizes: Sizes) -> float:
+        return 1 + 3 / sizes["width"] + 1 / sizes["width"] ** 2
+
+    for approximations in ((), ("finite width",)):
+        d = judged(
+            law(limits={"width": 1}, causes={"finite width": known}, approximations=approximations),
+            Noisy(mean),
+            Ladder({"width": 64}, WIDTHS),
+        )
+        assert d.budget is not None
+        terms = {term.cause: term for term in d.budget.terms}
+        assert terms["finite width"].value == known({"width": 64})
+        assert abs(terms["finite width, further"].value) < 4 * terms["finite width, further"].bar + 0.002
+        assert abs(d.budget.unexplained.value) < 4 * d.budget.unexplained.bar
+        assert d.explained
+        assert set(d.causes) == set(terms)
+
+
+def test_a_cause_that_is_not_there_shows_where_the_law_agrees() -> None:
+    invented = law(causes={"edge layers": lambda s: 0.1}, approximations=("edge layers",))
+    d = judged(invented, Noisy(), Ladder({"width": 64}, resolution=0.02))
+    assert d.verdict is Verdict.AGREE
+    assert not d.explained
+    assert d.budget is not None
+    assert d.budget.unexplained.value == pytest.approx(-0.1, abs=0.02)
+
+
+def test_a_budget_that_does_not_add_up_is_refused() -> None:
+    terms = (Term("finite width", 0.25, 0.0, "known"), Term("sampling", 0.0, 0.1, "measured"))
+    Budget(1.0, Uncertain(1.0, 0.1), terms, Uncertain(-0.25, 0.1))
+    Budget(1.0, Uncertain(math.nan, 0.1), terms, Uncertain(math.nan, 0.1))
+    for unexplained in (0.25, 0.0, -0.2500001):
+        with pytest.raises(ResiduaError, match="expected terms that add up to the measured 1"):
+            Budget(1.0, Uncertain(1.0, 0.1), terms, Uncertain(unexplained, 0.1))
 
 
 def test_the_budget_adds_up() -> None:
