@@ -325,8 +325,12 @@ def _waterfall(data: dict[str, Any]) -> Waterfall:
 
 
 def _budget(data: dict[str, Any]) -> BudgetText:
-    terms = tuple(TermText(**{k: v if k == "how" else _number(v) for k, v in term.items()}) for term in data["terms"])
-    return BudgetText(**{**{k: _number(v) for k, v in data.items()}, "terms": terms})
+    terms = tuple(TermText(**_numbers(term, words=("cause", "how"))) for term in data["terms"])
+    return BudgetText(**{**_numbers(data, words=("terms", "statistic")), "terms": terms})
+
+
+def _numbers(data: dict[str, Any], words: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value if key in words else _number(value) for key, value in data.items()}
 
 
 def _verdict(data: dict[str, Any]) -> VerdictText:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from residua_bridge.findings import Findings
+from residua_bridge.findings import BudgetText, Findings
 from residua_bridge.formats import named
 from residua_bridge.formats._text import plain
 from residua_bridge.index import HEADING, index
@@ -120,4 +120,16 @@ def printed(findings: Findings, format: str) -> str:
         causes = ", ".join(f"{name} {size:.2e}" for name, size in v.causes.items())
         lines.append(f"{'':26} difference {v.difference:.2e}; {causes}; unexplained {v.unexplained:.2e} ± {v.bar:.2e}")
         lines.append(f"{'':26} {v.scope}")
+        if v.budget is not None:
+            lines += [f"{'':26} {line}" for line in _budget_lines(v.budget)]
     return "\n".join([*lines, "", *map(plain, findings.conclusion)])
+
+
+def _budget_lines(budget: BudgetText) -> list[str]:
+    """A row a term, from predicted to measured."""
+    rows: list[tuple[str, str, str, str]] = [("predicted", f"{budget.predicted:.6g}", "", "")]
+    rows += [(t.cause, f"{t.value:+.2e}", f"± {t.bar:.1e}", t.how) for t in budget.terms]
+    rows.append(("unexplained", f"{budget.unexplained:+.2e}", f"± {budget.unexplained_bar:.1e}", ""))
+    rows.append(("measured", f"{budget.measured:.6g}", f"± {budget.bar:.1e}", budget.statistic))
+    wide = max(len(cause) for cause, *_ in rows)
+    return [f"{cause:{wide}}  {value:>12}  {bar:9}  {plain(how)}".rstrip() for cause, value, bar, how in rows]

@@ -1,5 +1,6 @@
 """Judged laws in a report: words, tables, waterfalls, ladder figures, in both formats."""
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from residua_bridge import waterfall_drawing
+from residua_bridge import reporting, waterfall_drawing
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law, Sizes
 from residua_bridge.budgets.section import Case, budgets_section, ladder_figures, said, waterfalls
@@ -67,6 +68,29 @@ def test_findings_come_back_from_json() -> None:
     again = Findings.from_json(nan.to_json()).sections[0].waterfalls[0].panels[0].budget
     assert math.isnan(again.terms[0].value)
     assert math.isinf(again.terms[0].bar)
+
+
+def test_words_that_look_like_numbers_stay_words() -> None:
+    budget = BudgetText(1.0, 1.5, 0.05, (TermText("nan", 0.5, 0.1, "inf"),), 0.0, 0.02, "inf")
+    found = report(Section("s", waterfalls=(panel(budget),)))
+    assert Findings.from_json(found.to_json()) == found
+
+
+def test_the_budget_is_printed_as_text_and_json() -> None:
+    found = report(section())
+    printed = reporting.printed(found, "text")
+    for verdict in found.verdicts:
+        assert verdict.budget is not None
+        lines = printed.splitlines()
+        for term in verdict.budget.terms:
+            assert any(line.split()[: len(term.cause.split())] == term.cause.split() for line in lines)
+            assert f"{term.value:+.2e}" in printed
+        assert f"{verdict.budget.unexplained:+.2e}" in printed
+        assert f"{verdict.budget.measured:.6g}" in printed
+        assert f"{verdict.budget.predicted:.6g}" in printed
+    stored = json.loads(reporting.printed(found, "json"))["sections"][0]["verdicts"][0]["budget"]
+    assert [term["cause"] for term in stored["terms"]] == ["finite width", "sampling", "rounding"]
+    assert stored["unexplained"] == found.verdicts[0].budget.unexplained  # type: ignore[union-attr]
 
 
 def test_reports_without_any_stay_as_they_were() -> None:
