@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cache
 from importlib.metadata import version
@@ -36,7 +36,7 @@ CHUNK = 10  # trials between two entries of the log
 SEED = 10_000  # of trial 0
 PILOT_SEED = 9_000  # of what is known of a wrong law before its trials
 PILOT = 20_000  # networks, where no formula for the truth is known: its standard error is about that of a trial
-SECONDS = 120.0  # far more than a trial takes: what ends it is the number of looks, the same on every machine
+SECONDS = 120.0  # nominal, far more than a trial takes: what ends it is the number of looks
 FAR = 4.0  # standard errors, at the allotted budget, from which on a wrong law has to be caught
 LEAST_AGREE, MOST_DIFFER, LEAST_CAUGHT = 0.90, 0.05, 0.95
 CAUGHT = (Verdict.DIFFER, Verdict.ONLY_AT_THIS_SCALE)
@@ -78,7 +78,8 @@ def trial(number: int, first: int = SEED) -> Trial:
 
 
 def _asked(formula: Formula, q: Question, seed: int) -> Asked:
-    return asked(
+    """Without a clock, so that a trial is the same on every machine."""
+    question = asked(
         formula,
         q.of,
         network=q.network,
@@ -91,6 +92,7 @@ def _asked(formula: Formula, q: Question, seed: int) -> Asked:
         repetitions=64,
         seed=seed,
     )
+    return replace(question, ladder=replace(question.ladder, clock=None))
 
 
 @dataclass(frozen=True)
