@@ -76,8 +76,8 @@ class Stream:
         return np.asarray(last)
 
     def cost(self, sizes: Sizes) -> float:
-        """A pass is linear in the depth, and quadratic in the width where it is not small."""
-        return float(sizes["depth"] * (sizes["width"] + 16) ** 2)
+        """Nanoseconds: a pass is linear in the depth, and quadratic in the width where it is not small."""
+        return float(9 * sizes["depth"] * (sizes["width"] + 16) ** 2)
 
 
 @dataclass(frozen=True)
@@ -99,5 +99,5 @@ class PathLengths:
         return np.stack([weighted, squares.sum(axis=1)], axis=1)
 
     def cost(self, sizes: Sizes) -> float:
-        """Every block pulls back as many parts as there are lengths by then."""
-        return float(sizes["depth"] ** 2 * (sizes["width"] + 16) ** 2)
+        """Nanoseconds: every block pulls back as many parts as there are lengths by then."""
+        return float(2 * sizes["depth"] ** 2 * (sizes["width"] + 16) ** 2)
