@@ -100,7 +100,7 @@ def _coefficients() -> tuple[float, ...]:
     return tuple(float(c) for c in np.asarray(series.coefficients)[:, 0])
 
 
-def width_law(power: float, words: str, truly: float | None = None) -> Law:
+def width_law(hidden: int, power: float, words: str, truly: float | None = None) -> Law:
     """Distance ∝ n^(−power) as n grows; `truly`: the exponent that the difference is put down to."""
 
     def value(sizes: Sizes) -> float:
@@ -111,7 +111,7 @@ def width_law(power: float, words: str, truly: float | None = None) -> Law:
 
     causes = {} if truly is None else {f"exponent −{truly:g}": wrong}
     return Law(
-        f"distance ∝ $n^{{-{words}}}$ as $n$ grows",
+        f"distance ∝ $n^{{-{words}}}$ as $n$ grows, {hidden} hidden layer{'s' if hidden > 1 else ''}",
         HALVING,
         value,
         limits={"width": 1.0},
