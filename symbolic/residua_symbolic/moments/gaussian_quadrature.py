@@ -74,8 +74,18 @@ def activation_expectation(name: str, slope: bool, power: int, q: float, m: floa
         (value,) = evaluate([node], {Z.name: z}, domains[analytic])
         return value**power
 
-    # |φ| ≤ (1 + |z|)³ and |φ'| ≤ 3 (1 + |z|)² for all ten
-    return expectation(f, q, m, (2 if slope else 3) * power, (3.0 if slope else 1.0) ** power)
+    growth, factor = GROWTH[name][slope]
+    return expectation(f, q, m, growth * power, factor**power)
+
+
+# (p, C) with |φ(z)| ≤ C (1 + |z|)^p for real z, then the same of φ'; gelu' and silu' are at most 1.13 and 1.10
+_BOUNDED, _LINEAR = ((0, 1.0), (0, 1.0)), ((1, 1.0), (0, 1.2))
+GROWTH = {
+    **dict.fromkeys(("tanh", "sigmoid", "sin"), _BOUNDED),
+    **dict.fromkeys(("identity", "relu", "gelu", "silu", "softplus"), _LINEAR),
+    "square": ((2, 1.0), (1, 2.0)),
+    "cube": ((3, 1.0), (2, 3.0)),
+}
 
 
 class _FarOut(AnalyticDomain):
@@ -242,5 +252,5 @@ def product_reflected(name: str, slope: bool, q: float, m: float) -> Any:
         (other,) = evaluate([node], {Z.name: 2 * flint.acb(m) - z}, domains[analytic])
         return one * other
 
-    power = 2 if slope else 3  # 1 + |2m − z| ≤ (1 + 2|m|) (1 + |z|)
-    return expectation(f, q, m, 2 * power, (9.0 if slope else 1.0) * (1 + 2 * abs(m)) ** power)
+    growth, factor = GROWTH[name][slope]  # 1 + |2m − z| ≤ (1 + 2|m|) (1 + |z|)
+    return expectation(f, q, m, 2 * growth, factor**2 * (1 + 2 * abs(m)) ** growth)

@@ -17,10 +17,13 @@ from residua_network import ResiduaError
 from residua_network.checks import number, one_of, whole
 from residua_symbolic.derivation import Derivation, Proof, Step
 from residua_symbolic.moments import gaussian
+from residua_symbolic.moments.gaussian_forms import SLOPE_SQUARE, closed_form
+from residua_symbolic.moments.gaussian_forms import m as mean_symbol
 
 NONE, LAYER, RMS, BATCH = "none", "layernorm", "rmsnorm", "batchnorm"
 NORMS = (NONE, LAYER, RMS, BATCH)
 SMALLEST, LARGEST = 1e-6, 1e6  # of q where a fixed point is looked for
+OVERFLOW = 1e100  # of q along a chain
 STEPS = 120  # of the search, evenly in log q: ten a decade
 DIFFERENCE = 1e-4  # relative step: beside 16 digits, an error of 1e−8
 ROUNDING = 1e-13  # relative: what the fixed point itself may be off
@@ -47,10 +50,17 @@ def variances(name: str, weight: float, bias: float, depth: int, start: float = 
     found = [q]
     for layer in range(1, whole(depth, "depth", where)):
         q = next_variance(name, q, weight, bias)
-        if not q < LARGEST:
-            raise ResiduaError(f"{where}: with {name} q exceeds {LARGEST:g} at layer {layer + 1}")
+        if not q < OVERFLOW:
+            raise ResiduaError(f"{where}: with {name} q exceeds {OVERFLOW:g} at layer {layer + 1}")
         found.append(q)
     return tuple(found)
+
+
+def constant_slope(name: str) -> float | None:
+    """E φ'(√q z)² where it is the same for every q (relu, identity), so that χ is known whatever q does; else None."""
+    form = closed_form(name, SLOPE_SQUARE)
+    at_zero = None if form is None else form.subs(mean_symbol, 0)
+    return None if at_zero is None or at_zero.free_symbols else float(at_zero)
 
 
 def gradient_ratio(name: str, weight: float, bias: float, depth: int) -> float:
@@ -173,8 +183,9 @@ def derive_growth(norm: str) -> Derivation:
             "growth",
             CHI,
             sw**2 * G2 / s2,
-            "backwards: φ' at a standard normal entry, 1/s, the weights; of an independent gradient the projector of "
-            "the normalisation takes a share of order 1/n (1/B over a batch)",
+            "assumed, at infinite width: the factors of φ' at a standard normal entry, of 1/s and of the weights are "
+            "independent of the gradient, of which the projector of the normalisation takes a share of order 1/n (1/B "
+            "over a batch)",
         ),
         Step(
             "put in",
@@ -206,9 +217,9 @@ def derive_least() -> Derivation:
             sp.Symbol("M_2") - sp.Symbol("M_1") ** 2,
             total,
             "a_k: coefficient of φ at He_k/√k!",
-            (_orthogonal(),),
+            (_orthogonal(), _generated(slope=False)),
         ),
-        Step("slopes", sp.Symbol("S_2"), slopes, "He_k' = k He_(k−1)", (_slopes(),)),
+        Step("slopes", sp.Symbol("S_2"), slopes, "He_k' = k He_(k−1)", (_slopes(), _generated(slope=True))),
         Step(
             "difference",
             sp.Symbol("S_2") - sp.Symbol("M_2") + sp.Symbol("M_1") ** 2,
@@ -249,6 +260,27 @@ def _orthogonal() -> Proof:
 
 def _slopes() -> Proof:
     return Proof(f"a polynomial φ of degree {DEGREE}, integrated", lambda right: _met(right, slope=True))
+
+
+def _generated(slope: bool) -> Proof:
+    """Σ_jk E[He_j He_k] s^j t^k / (j! k!) is the mean of exp(us − s²/2) exp(ut − t²/2); of the slopes, of the
+    derivatives in u: a function of st alone, so that E He_j He_k = 0 for j ≠ k, and at j = k a power of it."""
+
+    def holds(right: sp.Expr) -> bool:
+        a, b = sp.symbols("s t", positive=True)
+        exponents = [u * v - v**2 / 2 for v in (a, b)]
+        if sp.expand(sum(exponents) - u**2 / 2 - (a * b - (u - a - b) ** 2 / 2)) != 0:  # the mean is exp(st)
+            return False
+        if [sp.diff(e, u) for e in exponents] != [a, b]:  # that of the derivatives st exp(st)
+            return False
+        shift = 1 if slope else 0  # p^shift exp p has the coefficient 1/(k − shift)! at p^k
+        (label, first, last), term = right.limits[0], right.function
+        (coefficient,) = term.atoms(sp.Indexed)
+        share = sp.cancel(term / coefficient**2)
+        stated = share / sp.factorial(label) - 1 / sp.factorial(label - shift)
+        return bool((first, last) == (1, sp.oo) and coefficient.indices == (label,) and sp.combsimp(stated) == 0)
+
+    return Proof("generating function of the Hermite polynomials, every k", holds)
 
 
 def _met(right: sp.Expr, slope: bool) -> bool:

@@ -114,16 +114,16 @@ def derive_one_layer() -> Derivation:
     """The law of one layer's factor, and that the factors are independent."""
     moment = 2**t * sp.gamma(K / 2 + t) / sp.gamma(K / 2)
     share = sp.gamma(K / 2 + t) * sp.gamma(n / 2) / (sp.gamma(K / 2) * sp.gamma(n / 2 + t))
-    w, g = sp.symbols("w_i g_i", real=True)
+    w, g, through = sp.Symbol("w_i"), sp.Symbol("g_i"), sp.Symbol("D_i")
     steps = (
         Step(
             "a row's sign",
-            w * g,
-            (-w) * (-g),
-            "W and g are symmetric: whether row i is let through, w_i · h > 0, turns with the sign of w_i, and "
-            "g_i w_i does not when g_i turns, too: so which rows are let through is independent of all $g_i w_i$ "
-            "and of h, each with probability ½",
-            (Proof("multiplied out", lambda right: bool(sp.expand(right - w * g) == 0)),),
+            P(through, w * g, sp.Symbol("h")),
+            sp.Rational(1, 2),
+            "the probability that row i is let through, $w_i h > 0$, given $g_i w_i$ and h: W and g are symmetric, and "
+            "to turn the signs of $w_i$ and $g_i$ together turns that of $w_i h$ and leaves $g_i w_i$; so which rows "
+            "are let through is independent of all $g_i w_i$ and of h",
+            (Proof("the mean over both signs, for $w_i h > 0$ and for $w_i h < 0$", _by_signs),),
         ),
         Step(
             "what the ReLU keeps",
@@ -162,6 +162,19 @@ ASSUMED = (
     "gradient at the output isotropic, independent of the net",
     "n features in every layer; the net ends in a ReLU",
 )
+
+
+def _by_signs(right: sp.Expr) -> bool:
+    """Of w h and g of either sign, turned together with even probability: their product stays, the step is open in
+    `right` of the cases."""
+    for h in (sp.Symbol("h", positive=True), sp.Symbol("h", negative=True)):
+        for w, g in ((s * sp.Symbol("w", positive=True), sp.Symbol("g")) for s in (1, -1)):
+            turned = [(e * w, e * g) for e in (1, -1)]
+            if len({a * b for a, b in turned}) != 1:
+                return False
+            if sum(sp.Heaviside(a * h) for a, _ in turned) / 2 != right:
+                return False
+    return True
 
 
 def _beta_moments(right: sp.Expr) -> bool:
@@ -269,14 +282,14 @@ def derive_logarithm() -> Derivation:
         Step(
             "mean, in powers of 1/n",
             E(log(R(L))) / L,
-            mean_order,
-            f"ψ expanded about n/4; the error is of order 1/n^{ORDERS + 1} (a limit: met by numbers, not proved)",
+            mean_order + sp.Order(1 / n ** (ORDERS + 1), (n, sp.oo)),
+            "ψ expanded about n/4; the order of what is left is met by numbers, not proved",
             (Proof(f"law − expansion falls as its next order, n = {LADDER}", lambda right: _falls(right, 0)),),
         ),
         Step(
             "variance, in powers of 1/n",
             Var(log(R(L))) / L,
-            variance_order,
+            variance_order + sp.Order(1 / n ** (ORDERS + 1), (n, sp.oo)),
             "the common rule 5/n is its first order",
             (Proof(f"law − expansion falls as its next order, n = {LADDER}", lambda right: _falls(right, 1)),),
         ),
@@ -299,7 +312,9 @@ def _summed(right: sp.Expr, place: int) -> bool:
 
 def _falls(right: sp.Expr, place: int) -> bool:
     """What is left falls by 2^(ORDERS + 1) when n doubles, up to a share of 16/n."""
-    left = []
+    if right.getO() != sp.Order(1 / n ** (ORDERS + 1), (n, sp.oo)):
+        return False
+    right, left = right.removeO(), []
     for size in LADDER:
         p, q = sp.Rational(right.subs(n, size)).as_numer_denom()
         with balls.precision(BITS):

@@ -1,7 +1,9 @@
 """Kinks by layer: simulated first layers and Gaussian processes, and proofs that refuse."""
 
 import math
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import sympy as sp
 from scipy import integrate, stats
 
 from residua_network import ResiduaError
-from residua_symbolic.derivation import Derivation
+from residua_symbolic.derivation import Derivation, ProofError
 from residua_symbolic.moments import breakpoints
 
 from ..planted import refuses, refuses_in_place
@@ -72,11 +74,17 @@ def test_derivations_hold_and_print(derive: Callable[[], Derivation]) -> None:
 @pytest.mark.parametrize("derive", DERIVATIONS)
 def test_wrong_statements_are_refused(derive: Callable[[], Derivation]) -> None:
     derivation = derive()
-    for step in derivation.steps:
-        if step.proofs:
-            for wrong in (2 * step.right, step.right + sp.Rational(1, 1000)):
-                refuses(step, wrong)
-            refuses_in_place(derivation, step, -step.right)
+    shared = {step.name for step in breakpoints.derive_density().steps} if derive != breakpoints.derive_density else ()
+    l, n = breakpoints.l, breakpoints.n
+    for place, step in enumerate(derivation.steps):
+        if step.proofs and step.name not in shared:
+            beyond = sp.Mul(*(l - k for k in range(1, 8))) / n if step.right.has(l) else 0  # right in seven layers
+            for wrong in (2 * step.right, step.right + sp.Rational(1, 1000), step.right + beyond):
+                if wrong != step.right:
+                    with pytest.raises(ProofError, match=re.escape(step.name)):
+                        replace(step, right=wrong).check()
+            refuses(step, 2 * step.right)
+            refuses_in_place(replace(derivation, steps=derivation.steps[place:]), step, -step.right)
 
 
 def test_one_kink_a_neuron_over_the_line() -> None:

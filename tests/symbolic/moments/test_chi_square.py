@@ -1,6 +1,7 @@
 """Chi-square moments against SciPy's distribution, and proofs that refuse what is wrong."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import sympy as sp
@@ -55,13 +56,13 @@ def test_derivations_hold(derive: Callable[[], Derivation]) -> None:
 @pytest.mark.parametrize("derive", DERIVATIONS)
 def test_wrong_statements_are_refused(derive: Callable[[], Derivation]) -> None:
     derivation = derive()
-    for step in derivation.steps:
+    for place, step in enumerate(derivation.steps):
         if not step.proofs:
             continue
         right = step.right
         for wrong in (2 * right, right + 1, right.subs(k, k + 1), right.subs({k: k - 1, t: t + 1})):
             refuses(step, wrong)
-        refuses_in_place(derivation, step, -right)
+        refuses_in_place(replace(derivation, steps=derivation.steps[place:]), step, -right)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Derivations of Gaussian moments hold, and every proof of theirs refuses what is wrong."""
 
+from dataclasses import replace
+
 import pytest
 import sympy as sp
 
@@ -31,12 +33,12 @@ def test_a_derivation_holds(name: str, what: str) -> None:
 @pytest.mark.parametrize(("name", "what"), [*(("relu", what) for what in WHAT), ("gelu", "mean"), ("gelu", "product")])
 def test_what_is_wrong_is_refused(name: str, what: str) -> None:
     derivation = derive_moment(name, what)
-    for step in derivation.steps:
+    for place, step in enumerate(derivation.steps):
         if step.proofs:
             for wrong in (2 * step.right, step.right * (1 + MORE), step.right.subs(q, q * (1 + MORE))):
                 if wrong != step.right:
                     refuses(step, wrong)
-            refuses_in_place(derivation, step, -step.right)
+            refuses_in_place(replace(derivation, steps=derivation.steps[place:]), step, -step.right)
 
 
 @pytest.mark.parametrize(("name", "what"), CLOSED)

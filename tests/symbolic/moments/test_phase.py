@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import integrate, optimize
 
 from residua_network import ResiduaError
 from residua_network.kinds.activation import ACTIVATIONS
-from residua_symbolic.derivation import Derivation
+from residua_symbolic.derivation import Derivation, ProofError
 from residua_symbolic.moments import phase
 
 from ..planted import refuses, refuses_in_place
@@ -121,6 +122,21 @@ def test_derivations_hold_and_refuse(derive: Callable[[], Derivation]) -> None:
             )
             refuses(step, function)
             refuses_in_place(derivation, step, function)
+
+
+def test_series_that_are_right_up_to_a_degree_are_refused() -> None:
+    for step in phase.derive_least().steps[:2]:
+        (k, *ends), term = step.right.limits[0], step.right.function
+        late = sp.Mul(*(k - i for i in range(1, phase.DEGREE + 1)))
+        for wrong in (sp.Sum(term * (1 + late), (k, *ends)), sp.Sum(term, (k, 2, sp.oo)), sp.Sum(term, (k, 1, 9))):
+            with pytest.raises(ProofError):
+                replace(step, right=wrong).check()
+
+
+def test_what_does_not_depend_on_q() -> None:
+    assert phase.constant_slope("relu") == 0.5
+    assert phase.constant_slope("identity") == 1
+    assert {name for name in ACTIVATIONS if phase.constant_slope(name) is not None} == {"relu", "identity"}
 
 
 def test_what_makes_no_sense_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,11 +74,11 @@ def test_derivations_hold_and_print(derive: Callable[[], Derivation]) -> None:
 @pytest.mark.parametrize("derive", DERIVATIONS)
 def test_wrong_statements_are_refused(derive: Callable[[], Derivation]) -> None:
     derivation = derive()
-    for step in derivation.steps:
+    for place, step in enumerate(derivation.steps):
         if step.proofs:
-            for wrong in (2 * step.right, step.right * (1 + 1 / n**2)):
+            for wrong in (2 * step.right, step.right * (1 + 1 / n**2), step.right + 1 / n):
                 refuses(step, wrong)
-            refuses_in_place(derivation, step, -step.right)
+            refuses_in_place(replace(derivation, steps=derivation.steps[place:]), step, -step.right)
 
 
 def test_near_misses_are_refused() -> None:
@@ -87,3 +88,8 @@ def test_near_misses_are_refused() -> None:
         refuses(second, wrong)
     death = next(s for s in relu_chain.derive_moments().steps if s.name == "death")
     refuses(death, L * 2 ** (-n))
+    mean, variance = relu_chain.derive_logarithm().steps[-2:]
+    for step in (mean, variance):
+        refuses(step, step.right.removeO())  # an equality that is none
+        refuses(step, step.right + 1 / n**3)
+        refuses(step, step.right + sp.Order(1 / n**3, (n, sp.oo)))
