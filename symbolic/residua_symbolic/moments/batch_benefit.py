@@ -10,7 +10,7 @@ from residua_network.checks import number
 from residua_symbolic.derivation import Derivation, Proof, Step
 from residua_symbolic.domains.tangents import B
 from residua_symbolic.identities import same
-from residua_symbolic.moments.batch_laws import SETTING, VALUES, BatchLaw, G, L, N, layer_law, proved, v
+from residua_symbolic.moments.batch_laws import SETTING, VALUES, BatchLaw, G, L, N, kappa, layer_law, proved, theta, v
 
 z = sp.Symbol("z", real=True)
 plain, benefit, low, high = sp.Symbol("N_0"), sp.Function("H")(v), sp.Symbol("v_0"), sp.Symbol("v_1")
@@ -48,6 +48,7 @@ def benefit_law() -> Benefit:
     law = layer_law("relu")
     half, hurt = v / 2, sp.Abs(sp.log(N)) - L * sp.Abs(sp.log(v / 2))
     rate, limit = law.rate, sp.pi / (sp.pi - 1)
+    excess = (sp.Rational(1, 2) + theta + (B - 2) * kappa) / ((sp.Rational(1, 2) - kappa) * (B - 3))
     steps = (
         Step(
             "a plain layer",
@@ -56,7 +57,13 @@ def benefit_law() -> Benefit:
             "Linear → ReLU: v E relu'(z)², z symmetric; gradients and values are independent in mean squares",
             (Proof("v times the integral of the normal density over z > 0", _half),),
         ),
-        Step("plain, all layers", plain, half**L, "no edges: every layer has the same factor"),
+        Step(
+            "plain, all layers",
+            plain,
+            half**L,
+            "no edges: every layer has the same factor",
+            (Proof("none without layers, and one layer more is one factor more", _powers),),
+        ),
         Step(
             "normalised, all layers",
             N,
@@ -70,8 +77,21 @@ def benefit_law() -> Benefit:
         Step(
             "who is nearer to 1", benefit, hurt, "definition: batch normalisation helps where H < 0, hurts where H > 0"
         ),
-        Step("lower bound", low, 2 * N ** (-1 / L), "N > 1; H = 0 below He's v = 2", (_zero(hurt),)),
-        Step("upper bound", high, 2 * N ** (1 / L), "N > 1; H = 0 above it", (_zero(hurt),)),
+        Step(
+            "an inner layer always grows",
+            G - 1,
+            excess,
+            "positive at every B ≥ 4, as θ ≥ 0 and 0 ≤ κ < 1/2: N > 1 in deep nets; with few layers N may be below 1",
+            (Proof("the factor of an inner layer less 1", lambda right: same(rate - 1, right)),),
+        ),
+        Step(
+            "lower bound",
+            low,
+            2 * N ** (-1 / L),
+            "where N > 1: H = 0 below He's v = 2; where N < 1 the two bounds change places",
+            (_zero(hurt, -1),),
+        ),
+        Step("upper bound", high, 2 * N ** (1 / L), "where N > 1: H = 0 above it", (_zero(hurt, 1),)),
         Step(
             "between and beyond",
             sp.Derivative(L * sp.log(v / 2), v),
@@ -102,15 +122,21 @@ def _half(right: sp.Expr) -> bool:
     return same(v * sp.integrate(density, (z, 0, sp.oo)), right)
 
 
-def _zero(hurt: sp.Expr) -> Proof:
-    """Put in with N = exp(L t), t > 0."""
+def _powers(right: sp.Expr) -> bool:
+    return bool(right.subs(L, 0) == 1 and sp.simplify(right.subs(L, L + 1) / right - v / 2) == 0)
+
+
+def _zero(hurt: sp.Expr, side: int) -> Proof:
+    """Put in with N = exp(L t), t > 0; `side`: −1 below v = 2, 1 above."""
     t = sp.Symbol("t", positive=True)
 
     def holds(right: sp.Expr) -> bool:
         at = hurt.subs(v, right).subs(N, sp.exp(L * t))
-        return bool(sp.simplify(sp.expand_log(sp.simplify(at), force=True)) == 0)
+        zero = bool(sp.simplify(sp.expand_log(sp.simplify(at), force=True)) == 0)
+        on_side = sp.expand_log(sp.log(sp.simplify(right.subs(N, sp.exp(L * t)) / 2)), force=True) * side
+        return zero and bool(sp.simplify(on_side).is_positive)
 
-    return Proof("put in, N = exp(L t) with t > 0", holds)
+    return Proof(f"put in, N = exp(L t) with t > 0; {'below' if side < 0 else 'above'} 2", holds)
 
 
 def _per_layer(law: BatchLaw, rate: sp.Expr, right: sp.Expr) -> bool:

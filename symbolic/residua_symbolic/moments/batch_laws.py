@@ -28,8 +28,8 @@ E = sp.Function("E")
 xa, xb = sp.symbols("xhat_a xhat_b", real=True)
 KINDS = ("linear", "relu")
 SETTING = (
-    "width → ∞: before every batch norm the entries of a feature are jointly normal over the rows, and the gradient "
-    "at its output is independent of it",
+    "width → ∞ at a fixed B: before every batch norm the entries of a feature are jointly normal over the rows, as "
+    "sums over many features with weights of their own, and the gradient at its output is independent of it",
     "independent normal weights of variance v/fan-in, no biases, γ = 1, β = 0, ε = 0",
     "inputs: independent isotropic rows of mean square 1; gradient at the output: isotropic, independent of the net",
     "ratio of expected squared norms; it is finite for B > 3, its standard error for B > 5",

@@ -115,6 +115,7 @@ def pre_norm_law(order: str) -> PreNormLaw:
             delta,
             1 + d * l,
             "before block l; every branch adds the same q − c, called d, and the input has 1",
+            (Proof("the input, and one block more", _adds_up),),
         ),
         Step("d", d, gain, *_gain(order, gain)),
         Step("pulled back through the branch", T, gate, *_gate(order, gate, inner)),
@@ -258,6 +259,10 @@ def _recursion() -> Proof:
     return Proof("iterated from L = 5 down, and one block more for every L", holds)
 
 
+def _adds_up(right: sp.Expr) -> bool:
+    return bool(right.subs(l, 0) == 1 and sp.expand(right.subs(l, l + 1) - right - d) == 0)
+
+
 def _gammas(right: sp.Expr) -> bool:
     more = sp.gammasimp(right.subs(L, L + 1) / right)
     return bool(
@@ -300,20 +305,30 @@ def post_norm_law() -> Derivation:
     h = sp.Symbol("h", real=True)
     passed, spread = 1 + v / 2, 1 + v / 2 - v / (2 * sp.pi)
 
+    density = sp.exp(-(h**2) / 2) / sp.sqrt(2 * sp.pi)
+
+    def positive(power: int) -> sp.Expr:
+        return sp.integrate(h**power * density, (h, 0, sp.oo))
+
     def integrated(right: sp.Expr) -> bool:
-        density = sp.exp(-(h**2) / 2) / sp.sqrt(2 * sp.pi)
-        moments = [sp.integrate(h**n * density, (h, 0, sp.oo)) for n in (1, 2)]
-        return bool(sp.simplify(1 + v * (moments[1] - moments[0] ** 2) - right) == 0)
+        return bool(sp.simplify(1 + v * (positive(2) - positive(1) ** 2) - right) == 0)
 
     steps = (
         Step("x", q, sp.Integer(1), "a batch norm is before: mean square 1, rows uncorrelated for B → ∞"),
-        Step("mean of relu", mu, mean, "of N(0, v); with ReLU → Linear the rows share it through the matrix"),
+        Step(
+            "mean of relu",
+            mu,
+            mean,
+            "of N(0, v); with ReLU → Linear the rows share it through the matrix",
+            (Proof("integrated", lambda right: sp.simplify(sp.sqrt(v) * positive(1) - right) == 0),),
+        ),
         Step("spread", delta, spread, "1 of x, v (1/2 − 1/(2π)) of the branch", (Proof("integrated", integrated),)),
         Step(
             "both paths",
             T,
             passed,
             "the gradient below the batch norm, and v/2 times it through the branch; the two are uncorrelated",
+            (Proof("v E relu'(z)² by the density over z > 0", lambda right: same(1 + v * positive(0), right)),),
         ),
         Step(
             "a block",
@@ -332,7 +347,7 @@ def post_norm_law() -> Derivation:
     )
     assumed = (
         *SETTING,
-        "B → ∞; at finite B the direction that a batch norm removes resembles that of the block below, through the "
-        "skip, and the factor is off by O(1/B)",
+        "B → ∞; at finite B the stream behind a batch norm, x̂, is not normal, the direction that a batch norm removes "
+        "resembles that of the block below, through the skip, and the factor is off by O(1/B)",
     )
     return Derivation("Post-norm with batch statistics", G, passed / spread, assumed, steps)

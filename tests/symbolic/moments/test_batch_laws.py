@@ -40,6 +40,34 @@ def test_every_proof_can_fail(law: Derivation) -> None:
                 replace(step, right=step.right * sp.Rational(101, 100) + sp.Rational(1, 1000)).check()
 
 
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.title)
+def test_no_proof_accepts_a_factor_a_correction_or_a_neighbour(law: Derivation) -> None:
+    rights = [step.right for step in law.steps]
+    for step in law.steps:
+        if not step.proofs:
+            continue
+        planted = {2 * step.right, step.right + 1 / B, *rights} - {step.right}
+        for wrong in planted:
+            if not is_same(wrong, step.right):
+                with pytest.raises(ProofError):
+                    replace(step, right=wrong).check()
+
+
+def is_same(wrong: sp.Expr, right: sp.Expr) -> bool:
+    """Whether two formulas have one value at four batches, with other symbols at numbers of their own."""
+    symbols = sorted((wrong - right).free_symbols - {B}, key=str)
+    for size in (5, 7, 11, 16):
+        numbers = {B: size, **{s: sp.Rational(k + 3, k + 7) for k, s in enumerate(symbols)}}
+        if (wrong - right).subs(numbers) != 0:
+            return False
+    return True
+
+
+def test_what_is_not_proved_is_a_definition_or_an_assumption() -> None:
+    unproved = {step.name for law in LAWS for step in law.steps if not step.proofs}
+    assert unproved == {"one layer", "angle", "who is nearer to 1", "one block down", "x"}
+
+
 def drawn(kernel: tuple[float, float], size: int, rng: np.random.Generator) -> Floats:
     """Normal columns of this row kernel, (COUNT // size, size)."""
     diagonal, off = kernel
@@ -146,6 +174,7 @@ def test_help_is_decided_by_the_logarithm(size: int, depth: int) -> None:
     law, benefit = layer_law("relu"), benefit_law()
     low, high = benefit.hurts_between(size, depth)
     assert low <= 2 <= high
+    assert law.growth(size) > 1
     assert (low < 2) == (law.at(size, depth) != 1)  # one layer at B = 4 has the ratio 1
     for v in (low * 0.99, low * 1.01, 1.9, 2.1, high * 0.99, high * 1.01):
         nearer = abs(np.log(law.at(size, depth))) < abs(np.log(plain_ratio(v, depth)))
