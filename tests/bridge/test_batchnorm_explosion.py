@@ -5,16 +5,18 @@ from functools import cache
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from residua_bridge.budgets.judge import judged
-from residua_bridge.budgets.law import Ladder, Law
+from residua_bridge.budgets.law import Ladder, Law, Sizes
 from residua_bridge.experiments import batchnorm_claims as claims
 from residua_bridge.experiments.batchnorm_benefit import Setting, WhichVariances
 from residua_bridge.experiments.batchnorm_laws import ours
-from residua_bridge.experiments.batchnorm_residual import not_normal, pre_norm
+from residua_bridge.experiments.batchnorm_residual import POST_DEPTHS, not_normal, post_norm, pre_norm, resolution
 from residua_bridge.experiments.batchnorm_small import SmallBatches
 from residua_bridge.experiments.batchnorm_sources import (
     Gradients,
+    Kept,
     Planned,
     linear_block,
     plain_block,
@@ -23,10 +25,10 @@ from residua_bridge.experiments.batchnorm_sources import (
     relu_block,
     root,
 )
-from residua_bridge.experiments.batchnorm_story import POPULAR, Story
+from residua_bridge.experiments.batchnorm_story import ALONG, BATCH, EDGE, POPULAR, Story, taken_for
 from residua_bridge.experiments.claim_places import Evidence
-from residua_bridge.findings import Cell, Section, Table
-from residua_bridge.studies.batchnorm_explosion import STUDY
+from residua_bridge.findings import Cell, Section, Table, VerdictText
+from residua_bridge.studies.batchnorm_explosion import STUDY, _with_skips
 from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Verdict
 from residua_network import Network
@@ -114,7 +116,7 @@ def test_what_normal_entries_leave_out() -> None:
 @cache
 def sections() -> tuple[Section, ...]:
     """Of the experiments that are quick enough here."""
-    story = Story("s", claims.STORY, (), 8, (4, 16), (16, 32), By(12, 12), By(12, 12), 0.05, By(3, 3), By(3, 3))
+    story = Story("s", claims.STORY, (), 8, (4, 16), (16, 32), By(12, 12), By(3, 3), looks=2)
     helped = WhichVariances("b", claims.BENEFIT, (), (Setting(16, 8, 8),), (0.25, 2.0, 12.0), By(12, 12), (8,), (8,))
     few = SmallBatches(claims.SMALL, (), (2, 3, 4, 16), (64,), 2, By(60, 60))
     found: list[Finding] = [experiment.run(QUICK) for experiment in (story, helped, few)]
@@ -125,18 +127,94 @@ def test_the_terms_of_the_story_add_up() -> None:
     rows = Evidence(sections()).rows("One number at every depth")
     assert [row[0] for row in rows] == [4, 16]
     for row in rows:
-        popular, edge, batch, width, sampling, measured, rest, _, law = map(float, row[2:])
+        popular, edge, batch, width, sampling, measured, rest, _, law = map(float, row[2:-1])
         assert popular + edge + batch + width + sampling + rest == pytest.approx(measured, abs=1e-9)
         assert popular + edge + batch == pytest.approx(law, abs=1e-12)
+
+
+def test_one_depth_never_decides_a_limit_of_depth_and_batch() -> None:
+    verdicts = {v.statement: v for v in sections()[0].verdicts}
+    for depth in (4, 16):
+        alone = verdicts[f"π/(π−1) a layer, at depth {depth} alone"]
+        assert alone.verdict == "inconclusive"
+        assert "batch and depth" in alone.note
+        assert f"pass for {_rows_by_depth()[depth][-1]}" in alone.note
+    assert verdicts[ALONG].verdict == "differ"
+    assert verdicts[ALONG].explained
+
+
+def _rows_by_depth() -> dict[Cell, tuple[Cell, ...]]:
+    return {row[0]: row for row in Evidence(sections()).rows("One number at every depth")}
+
+
+def test_what_a_number_by_itself_would_pass_for() -> None:
+    """Two laws off by opposite terms that cancel at one size, and by one of them."""
+
+    class Normal:
+        def draw(self, sizes: Sizes, repetitions: int, block: int) -> NDArray[np.float64]:
+            return np.asarray(np.random.default_rng((3, block)).normal(1.0, 0.1, repetitions))
+
+    def law(edge: float, batch: float) -> Law:
+        causes = {EDGE: lambda sizes: edge, BATCH: lambda sizes: batch}
+        return Law("s", "q", lambda sizes: 1.0 - edge - batch, {"batch": 1.0}, causes, (EDGE, BATCH))
+
+    ladder = Ladder({"batch": 8.0}, repetitions=400, resolution=0.05, seconds=5.0)
+    cancelling, off = (judged(law(0.2, batch), Normal(), ladder) for batch in (-0.2, 0.2))
+    assert (taken_for(cancelling), taken_for(off)) == ("confirmed", "refuted")
+    assert cancelling.verdict == off.verdict == Verdict.INCONCLUSIVE
+
+
+def test_kept_draws_are_the_same_and_not_drawn_twice() -> None:
+    source = Gradients(relu_block)
+    kept = Kept(source)
+    first = kept.draw(SIZES, 3, 0)
+    assert kept.draw(dict(reversed(SIZES.items())), 3, 0) is first
+    assert (source.draw(SIZES, 3, 0) == first).all()
+    assert (kept.draw(SIZES, 3, 1) != first).all()
+    assert (kept.draw({**SIZES, "depth": 4.0}, 3, 0) != first).all()
+
+
+@pytest.mark.parametrize("kind", ["ReLU → Linear", "Linear → ReLU"])
+def test_a_power_of_the_depth_is_not_taken_for_post_norm(kind: str) -> None:
+    plan = post_norm(kind, 20.0)
+    deepest = max(POST_DEPTHS)
+    factor = plan.law.value(plan.ladder.point)
+    power = deepest * np.log(factor) / np.log(1 + deepest)
+
+    def grows(sizes: Sizes) -> float:
+        return float((1 + sizes["depth"]) ** (power / sizes["depth"]))
+
+    wrong = replace(plan.law, value=grows)
+    assert grows(plan.ladder.point) == pytest.approx(factor)
+    assert judged(wrong, plan.source, plan.ladder, plan.statistic).verdict != Verdict.AGREE
+
+
+def test_the_resolutions_tell_the_laws_of_large_batch_apart() -> None:
+    for order in ORDERS:
+        law, depth = pre_norm_law(order), 8
+        assert 1 - law.at(10**6, depth) / law.at(16, depth) >= 2 * resolution() * (1 - 1e-12)
+
+
+def test_conclusions_on_residual_nets_need_their_verdicts() -> None:
+    def section(word: str) -> Section:
+        texts = [VerdictText(s, word, True, "agree", "", 0.0, {}, 0.0, 0.0) for s in ("Pre-norm, a", "Post-norm, b")]
+        return Section(claims.RESIDUAL, (), verdicts=tuple(texts))
+
+    assert "stays exponential" in _with_skips(Evidence([section("agree")]))[0]
+    (refused,) = _with_skips(Evidence([section("differ")]))
+    assert "exponential" not in refused
+    assert "pre-norm and post-norm is not borne out" in refused
 
 
 def test_claims_need_their_evidence() -> None:
     evidence = Evidence(sections())
     assert claims.scale_is_taken(evidence)
+    assert claims.grows_all_the_same(evidence)
     assert claims.plain_is_near_only_at_he(evidence)
     assert claims.decided_as_predicted(evidence)
     turned = Evidence([replace(s, tables=tuple(map(_turned, s.tables))) for s in sections()])
     assert not claims.scale_is_taken(turned)
+    assert not claims.grows_all_the_same(turned)
     assert not claims.plain_is_near_only_at_he(turned)
     assert not claims.decided_as_predicted(turned)
 
@@ -148,7 +226,7 @@ def _turned(table: Table) -> Table:
     rows: list[list[Cell]] = [list(row) for row in table.rows]
     for row in rows:
         if row[3] == claims.HE:
-            row[5], row[7], row[-1] = 5.0, float(row[7]) + 1e-3, "helps"
+            row[5], row[7], row[-1] = 5.0, 1e-3 - float(row[7]), "helps"
     return replace(table, rows=tuple(tuple(row) for row in rows))
 
 

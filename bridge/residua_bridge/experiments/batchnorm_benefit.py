@@ -137,8 +137,9 @@ class WhichVariances:
         )
         return (
             f"Of {len(found)} pairs of nets {len(decided)} are decided by their measured logarithms, and {right} of "
-            f"these as the law says. Batch normalisation helped at v = {_listed(helped)}, and hurt at v = "
-            f"{_listed(hurt)}, at some setting each. With it the logarithm is the same for every v, to {apart:.0e}: "
+            f"these as the law says; at each of the {len(self.settings)} settings all rows are of the same draws, "
+            f"scaled. Batch normalisation helped at v = {_listed(helped)}, and hurt at v = {_listed(hurt)}, at some "
+            f"setting each. With it the logarithm is the same for every v, to {apart:.0e}: "
             "$1/s$ takes exactly what the matrices give. It does not bring the ratio to 1; it replaces $(v/2)^L$ by a "
             "growth of its own, which no choice of v undoes.",
         )

@@ -1,5 +1,6 @@
 """What 003 says of gradients under normalisation, judged by what the sections on batch normalisation found."""
 
+from residua_bridge.experiments.batchnorm_residual import DEPTHS, POST_DEPTHS
 from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, as_expected
 
 STORY = "One popular number, four depths"
@@ -27,6 +28,11 @@ def decided_as_predicted(e: Evidence) -> bool:
     return {"helps", "hurts"} <= {said for _, said in words} and all(law == said for law, said in words)
 
 
+def bears_out_help(e: Evidence) -> bool:
+    """Whether the measured pairs of nets bear out who is helped, and that the size of the weights is taken off."""
+    return decided_as_predicted(e) and scale_is_taken(e)
+
+
 def plain_is_near_only_at_he(e: Evidence) -> bool:
     """Without normalisation: within a factor of ten at He's variance, farther off at the ends of the ladder."""
     rows = e.rows(BY_VARIANCE)
@@ -42,6 +48,11 @@ def scale_is_taken(e: Evidence) -> bool:
     for row in e.rows(BY_VARIANCE):
         settings.setdefault(tuple(row[:3]), []).append(float(row[7]))
     return all(max(logs) - min(logs) < SAME for logs in settings.values())
+
+
+def grows_all_the_same(e: Evidence) -> bool:
+    """Whether with normalisation, g = 1, gradients explode at every variance and setting: farther than a factor ten."""
+    return all(float(row[7]) > NEAR for row in e.rows(BY_VARIANCE))
 
 
 def _products(e: Evidence) -> tuple[Judged, ...]:
@@ -69,12 +80,16 @@ def _matrices(e: Evidence) -> tuple[Judged, ...]:
 def _gain(e: Evidence) -> tuple[Judged, ...]:
     return (
         Judged(
-            scale_is_taken(e), "true", "of $1/s$: the ratio does not depend on the size of the weights, to rounding"
+            scale_is_taken(e),
+            "conditional",
+            "at initialisation, with $1/s$ in the place of g: where larger weights would make gradients grow, $1/s$ is "
+            "smaller in proportion, and the ratio does not depend on the size of the weights, to rounding",
         ),
         Judged(
-            scale_is_taken(e) and e.proved(BENEFIT_PROOF, "deep nets"),
+            scale_is_taken(e) and grows_all_the_same(e) and e.proved(BENEFIT_PROOF, "an inner layer always grows"),
             "false",
-            "of g at initialisation: it is 1 while gradients grow by G > 1 a layer, which no size of weights undoes",
+            "of g at initialisation: it is 1 in every layer while gradients grow by G > 1 a layer, which no size of "
+            "weights undoes; what training does to g is not decided here",
         ),
     )
 
@@ -97,9 +112,10 @@ def _batches(e: Evidence) -> tuple[Judged, ...]:
     return (
         Judged(
             _verdict(e, LAWS, "Linear → BatchNorm → ReLU: the law") and _grows(e),
-            "true",
-            "of gradients at initialisation: the factor of a layer grows as the batch shrinks, its mean is infinite "
-            "for B ≤ 3, and at B = 2 no gradient passes at all",
+            "conditional",
+            "decided of gradients at initialisation only, and there it holds: the factor of a layer grows as the "
+            "batch shrinks, its mean is infinite for B ≤ 3, and at B = 2 no gradient passes at all; of training and "
+            "accuracy nothing is decided here",
         ),
     )
 
@@ -113,13 +129,28 @@ def _grows(e: Evidence) -> bool:
     return by_batch.get(2, 1.0) < NOTHING and from_four == sorted(from_four, reverse=True)
 
 
+def _at(sizes: tuple[float, ...]) -> str:
+    return ", ".join(f"{size:g}" for size in sizes)
+
+
+def pre_norm_is_a_power(e: Evidence) -> bool:
+    """Whether the laws of pre-norm agree along depth."""
+    return _verdict(e, RESIDUAL, "Pre-norm")
+
+
+def post_norm_is_exponential(e: Evidence) -> bool:
+    """Whether the factor of a block of post-norm agrees at both depths."""
+    return _verdict(e, RESIDUAL, "Post-norm")
+
+
 def _skips(e: Evidence) -> tuple[Judged, ...]:
     return (
         Judged(
-            _verdict(e, RESIDUAL, "Pre-norm") and _verdict(e, RESIDUAL, "Post-norm"),
+            pre_norm_is_a_power(e) and post_norm_is_exponential(e),
             "conditional",
-            "with batch normalisation in the branch (pre-norm) the growth $G^L$ becomes a power of the depth, $L^G$ "
-            "for BatchNorm → ReLU → Linear; with it on the stream (post-norm) it stays exponential",
+            "at initialisation: with batch normalisation in the branch (pre-norm) the growth $G^L$ becomes a power of "
+            f"the depth, $L^G$ for BatchNorm → ReLU → Linear, met at {_at(DEPTHS)} blocks; with it on the stream "
+            f"(post-norm, large batch) every block has the same factor above 1, met at {_at(POST_DEPTHS)} blocks",
         ),
     )
 

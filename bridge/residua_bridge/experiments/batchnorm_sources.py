@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from residua_numeric.initial import initial_statistics
 Block = Callable[[int], tuple[Layer, ...]]
 APART = 2**24  # networks between the first of one block of repetitions and that of the next
 HE = 2.0
+LOOKS = 6  # more than any law here takes: what ends a ladder is its bars, not a clock
 
 
 def norm(width: int) -> BatchNorm:
@@ -98,6 +99,25 @@ class Gradients:
     def cost(self, sizes: Sizes) -> float:
         """Matrix products, and what is done for each entry."""
         return sizes["depth"] * sizes["width"] * sizes["batch"] * (sizes["width"] + 64)
+
+
+@dataclass
+class Kept:
+    """A source that keeps what it drew: laws judged along one ladder are judged on the same networks."""
+
+    source: Gradients
+    drawn: dict[tuple[object, ...], NDArray[np.float64]] = field(default_factory=dict)
+
+    def draw(self, sizes: Sizes, repetitions: int, block: int) -> NDArray[np.float64]:
+        """Drawn once."""
+        key = (*sorted(sizes.items()), repetitions, block)
+        if key not in self.drawn:
+            self.drawn[key] = self.source.draw(sizes, repetitions, block)
+        return self.drawn[key]
+
+    def cost(self, sizes: Sizes) -> float:
+        """Of the source itself."""
+        return self.source.cost(sizes)
 
 
 @dataclass(frozen=True)
