@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,17 +111,22 @@ def _median(x: Floats) -> Estimate:
 
     That rests on the √n values around the median, so it is known only as well as by about 2√n degrees of freedom.
     """
-    from scipy.stats import beta
-
     n = len(x)
     if n == 1:
         return _mean_of(x, float(x[0]))
-    shape = (n + 1) / 2
-    weights = np.diff(beta.cdf(np.linspace(0, 1, n + 1), shape, shape))
-    ordered = np.sort(x)
+    weights, ordered = _beta_weights(n), np.sort(x)
     first = float(weights @ ordered)
     bar = math.sqrt(max(0.0, float(weights @ (ordered - first) ** 2)))
     return Estimate(float(np.median(x)), bar, min(n - 1.0, 2 * math.sqrt(n)), 0.0, n)
+
+
+@lru_cache(maxsize=64)
+def _beta_weights(n: int) -> Floats:
+    """The probability of each of n ordered values to be the median of a resample."""
+    from scipy.stats import beta
+
+    shape = (n + 1) / 2
+    return np.asarray(np.diff(beta.cdf(np.linspace(0, 1, n + 1), shape, shape)))
 
 
 def _mean_of(values: Floats, value: float, curvature: float = 0.0) -> Estimate:

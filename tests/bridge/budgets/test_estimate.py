@@ -112,6 +112,13 @@ def test_what_is_not_finite_is_not_dropped(statistic: str, bad: float) -> None:
     assert found.missing == 1
 
 
+@pytest.mark.parametrize("column", [0, 1])
+def test_half_a_pair_is_none(column: int) -> None:
+    x = pairs(np.random.default_rng(3), 8)
+    x[2, column] = math.nan
+    assert estimate(x, "ratio of means").missing == 1
+
+
 def test_logarithms_of_what_is_not_positive() -> None:
     assert estimate(np.array([1.0, 0.0, -2.0]), "geometric mean").missing == 2
 
