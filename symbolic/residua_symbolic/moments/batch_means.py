@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy import interpolate
@@ -18,6 +19,7 @@ from residua_symbolic.moments.entries import (
     Product,
     atoms_in,
     bases,
+    bases_of,
     leaves_of,
 )
 from residua_symbolic.moments.values import NotExactError, evaluator, pivoted_factor
@@ -27,13 +29,7 @@ KNOTS = 1201  # of a curve over ±9.5 standard deviations: cubic splines of so m
 
 def is_shared(e: Entry) -> bool:
     """Whether all rows have the same value."""
-    return all(base.shared for a in e.parts for base in private_and_shared(a))
-
-
-def private_and_shared(a: Atom) -> frozenset[Base]:
-    """The Gaussians that an atom depends on; a batch mean depends on those alone that rows share."""
-    found = bases(a)
-    return frozenset(base for base in found if base.shared) if isinstance(a, BatchMean) else found
+    return all(base.shared for base in bases_of(e))
 
 
 def batch_mean(e: Entry, atoms: Atoms, expected: Callable[[Entry], float]) -> Entry:
@@ -65,16 +61,11 @@ def _of_product(a: Product, atoms: Atoms, expected: Callable[[Entry], float]) ->
             shared = atoms.product(shared, factor)
         else:
             rest.append(factor)
-    if len(rest) != 2:
-        inside = Entry(1.0)
-        for factor in rest:
-            inside = atoms.product(inside, factor)
-        return atoms.product(shared, batch_mean(inside, atoms, expected) if len(rest) == 1 else _whole(inside, atoms))
-    return atoms.product(shared, _of_two(rest[0], rest[1], atoms, expected))
-
-
-def _whole(e: Entry, atoms: Atoms) -> Entry:
-    return atoms.mean_over_rows(e)
+    if len(rest) == 2:
+        return atoms.product(shared, _of_two(rest[0], rest[1], atoms, expected))
+    inside = reduce(atoms.product, rest)
+    mean = batch_mean(inside, atoms, expected) if len(rest) == 1 else atoms.mean_over_rows(inside)
+    return atoms.product(shared, mean)
 
 
 def _factors(a: Product) -> list[Entry]:
@@ -100,17 +91,17 @@ def _of_two(left: Entry, right: Entry, atoms: Atoms, expected: Callable[[Entry],
 
 def _of_atoms(f: Atom, g: Atom, atoms: Atoms, expected: Callable[[Entry], float]) -> Entry:
     one, other = Entry(0.0, {f: 1.0}), Entry(0.0, {g: 1.0})
-    common = private_and_shared(f) & private_and_shared(g)
+    common = bases(f) & bases(g)
     if not any(not base.shared for base in common):  # independent, given what is shared
         return atoms.product(batch_mean(one, atoms, expected), batch_mean(other, atoms, expected))
     together = atoms.product(one, other)
-    if not any(base.shared for a in (f, g) for base in private_and_shared(a)):
+    if not any(base.shared for a in (f, g) for base in bases(a)):
         return Entry(expected(together))
     if isinstance(f, Product) or isinstance(g, Product):
         (atom,) = together.parts
         if isinstance(atom, Product) and len(_factors(atom)) > 2 and any(map(is_shared, _factors(atom))):
             return _of_product(atom, atoms, expected)
-    return _whole(together, atoms)
+    return atoms.mean_over_rows(together)
 
 
 @dataclass(frozen=True, eq=False)

@@ -144,9 +144,11 @@ class MomentsDomain(Walk):
         self._finite(q)
 
         def pull(gradient: Gradient) -> Gradient:
-            back = weight.variance * weight.outputs
+            back, p = weight.variance * weight.outputs, gradient.p(self.moments)
+            if p == 0:
+                return Gradient()
             r = gradient.r(self.moments) if self.rows else 0.0
-            return Gradient({Source(back * gradient.p(self.moments), back * r): Entry(1.0)})
+            return Gradient({Source(back * p, back * r): Entry(1.0)})
 
         return Node(self, self._exchangeable(gain * q, gain * c), weight.outputs, [(x, pull)], weight)
 
@@ -185,13 +187,18 @@ class MomentsDomain(Walk):
         """Batch normalisation over a finite batch, exact where the entries are Gaussian."""
         if not is_batch_normaliser(layer):
             raise ResiduaError(f"predict_moments: {self.where}: no law for these batch statistics")
+        eps, batch = constant_eps(layer), self.moments.batch
+        if eps == 0 and batch is not None and batch <= 3:
+            raise ResiduaError(
+                f"predict_moments: {self.where}: expected a batch above 3, got {batch}: E[1/s²] over a batch of "
+                "entries that have a density does not exist at ε = 0"
+            )
         if not x.entry.is_gaussian:
             raise NotExactError("statistics of a finite batch of entries that are not Gaussian")
-        value = self.atoms.normalised(x.entry, constant_eps(layer))
+        value = self.atoms.normalised(x.entry, eps)
         (atom,) = value.parts
         assert isinstance(atom, Normalised)
-        where = self.where
-        return Node(self, value, x.width, [(x, lambda g: through_batch(g, atom, self.atoms, self.moments, where))])
+        return Node(self, value, x.width, [(x, lambda g: through_batch(g, atom, self.moments))])
 
     def backward(self, output: Node) -> Mapping[Node, Gradient]:
         """The gradient at every node, from an isotropic one at the output."""

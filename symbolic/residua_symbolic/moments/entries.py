@@ -112,12 +112,13 @@ def inner(atom: Atom) -> tuple[Entry, ...]:
 
 
 def bases(atom: Atom) -> frozenset[Base]:
-    """The Gaussians that an atom depends on."""
+    """The Gaussians that an atom depends on; a batch mean depends on those alone that rows share."""
     known: dict[Atom, frozenset[Base]] = {}
 
     def found(a: Atom) -> frozenset[Base]:
         if a not in known:
-            known[a] = frozenset({a}) if isinstance(a, Base) else frozenset().union(*map(found, below(a)))
+            inside = frozenset({a}) if isinstance(a, Base) else frozenset().union(*map(found, below(a)))
+            known[a] = frozenset(b for b in inside if b.shared) if isinstance(a, BatchMean) else inside
         return known[a]
 
     return found(atom)

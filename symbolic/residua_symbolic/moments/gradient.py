@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from residua_network import ResiduaError
 from residua_symbolic.domains.floats import Floats
 from residua_symbolic.moments import batch_sphere
 from residua_symbolic.moments.entries import Atoms, Base, Entry, Function, Normalised, bases, inner
@@ -35,6 +34,11 @@ class Gradient:
     local: dict[Source, Entry] = field(default_factory=dict)
     pulled: list[Pulled] = field(default_factory=list)
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether it is 0 whatever the sources are."""
+        return not self.local and not self.pulled
+
     def add(self, other: "Gradient") -> None:
         """Sum of two parts; parts of one source interfere, which a kernel cannot tell. Raises NotExactError."""
         for source, coefficient in other.local.items():
@@ -66,17 +70,12 @@ class Gradient:
         return local + sum(part.r for part in self.pulled)
 
 
-def through_batch(gradient: Gradient, normalised: Normalised, atoms: Atoms, of: Expectations, where: str) -> Gradient:
+def through_batch(gradient: Gradient, normalised: Normalised, of: Expectations) -> Gradient:
     """(1/s)(P − ρ² x̂ x̂ᵀ/B) applied to the gradient, ρ² = s²/(s² + ε): a part that sums to zero over the rows.
 
-    Raises ResiduaError where E[1/s²] does not exist, NotExactError where the gradient holds other Gaussians than x̂.
+    Raises NotExactError where the gradient holds other Gaussians than x̂.
     """
     assert of.batch is not None
-    if normalised.eps == 0 and of.batch <= 3:
-        raise ResiduaError(
-            f"predict_moments: {where}: expected a batch above 3, got {of.batch}: E[1/s²] over a batch of Gaussian "
-            "entries does not exist at ε = 0"
-        )
     if gradient.pulled:
         raise NotExactError("batch statistics of batch statistics")
     own = frozenset(a for a in normalised.of.parts if isinstance(a, Base))

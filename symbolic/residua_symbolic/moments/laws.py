@@ -16,7 +16,7 @@ from residua_symbolic.domains.tangents import B
 from residua_symbolic.layers import apply
 from residua_symbolic.moments import batch_sphere, gaussian_forms
 from residua_symbolic.moments.entries import Entry, Function, Normalised
-from residua_symbolic.moments.forward_maps import is_batch_normaliser
+from residua_symbolic.moments.forward_maps import constant_eps, is_batch_normaliser
 
 q, m, c = sp.Symbol("q", positive=True), sp.Symbol("m", real=True), sp.Symbol("c", real=True)
 V, BIAS, EPSILON = sp.Symbol("v", positive=True), sp.Symbol("b", nonnegative=True), sp.Symbol("epsilon", positive=True)
@@ -108,7 +108,7 @@ def law_of(layer: Layer, x: Entry, known: Known, batch: int | None, sources: Map
     parameters = {name: sp.Symbol("W") for name, shape in layer.shapes.items() if len(shape) == 2}
     if known.get(BIAS):
         parameters |= {name: BIAS for name, shape in layer.shapes.items() if len(shape) == 1 and parameters}
-    eps = float(getattr(layer, "eps", 0.0))
+    eps = constant_eps(layer)
     try:
         y = apply(_WithEps(domain, eps), layer, _X, parameters)
     except (NotImplementedError, KeyError, sp.PolynomialError):
@@ -176,8 +176,10 @@ def _gaussian(name: str, what: str, centred: bool) -> sp.Expr | None:
 
 def _of_batch(layer: Layer, known: Known, batch: int, sources: Mapping[Entry, float]) -> Law:
     """Batch normalisation of Gaussian entries over B rows, at ε = 0."""
-    if getattr(layer, "eps", 0.0) or len(sources) != 1:
+    if constant_eps(layer):
         return Law(None, None, known)
+    if len(sources) != 1:
+        return Law(sp.Integer(1), None, known)
     ((coefficient, correlation),) = sources.items()
     name = _slope_of(coefficient)
     closed = batch_sphere.closed(name) if name else None

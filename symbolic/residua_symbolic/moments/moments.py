@@ -17,8 +17,9 @@ class LayerMoments:
 
     `mean`, `forward`, `covariance`: E x, E x² and E x_a x_b (two rows; None where rows never meet) of its output.
     `gradient_ratio`: E‖gradient at its input‖² / E‖gradient at its output‖²; `gradient`: the former over E‖gradient at
-    the network's output‖². `error`: bound or standard error of these numbers, relative. `formulas`: the law of each,
-    in the moments of the layer's input. `finite_size`: what holds at finite sizes. `branch`: the layers inside.
+    the network's output‖². Inside a branch of scale 0 there is no gradient: 0, and no ratio (nan). `error`: bound or
+    standard error of these numbers, relative. `formulas`: the law of each, in the moments of the layer's input.
+    `finite_size`: what holds at finite sizes. `branch`: the layers inside.
     """
 
     name: str

@@ -12,6 +12,7 @@ from residua_symbolic.domains.floats import Floats
 
 REACH = 9.5  # standard deviations: what lies beyond weighs 2e-21, times what a sixth power makes of it 2e-15
 ORDER = 12  # Gauss points in a panel
+TAIL, PANEL = -8.0, 1.3  # panels of log χ²: eight points give 1e-9; below, where exp(−χ²/2) is 1, of twice the width
 NEGLIGIBLE = 1e-14  # the probability of what is left out of a chi-square variable
 COARSE = 8  # the same on the sphere, whose integrands are smooth between the cuts
 FINEST = 2.0**-40  # a panel this narrow holds a jump: halving it gains nothing
@@ -167,6 +168,10 @@ def _angles(power: int, cuts: Floats, more: Sequence[float] = ()) -> Floats:
     return np.sort(np.concatenate([grid, np.clip(cuts, -reach, reach)[:, None]], axis=-1), axis=-1)
 
 
+def _evenly(start: float, stop: float, width: float) -> Floats:
+    return np.linspace(start, stop, 1 + math.ceil((stop - start) / width))
+
+
 @cache
 def spread(batch: int) -> tuple[Floats, Floats]:
     """Points and weights of s² = χ²_{B−1}/B, over its logarithm: 1/(s² + ε) is smooth there however small ε is."""
@@ -174,7 +179,8 @@ def spread(batch: int) -> tuple[Floats, Floats]:
     law = stats.chi2(freedom)
     if freedom < 10:
         least = -60.0 if freedom < 3 else max(-60.0, -27.6 / (freedom / 2 - 1))  # χ^(k−2) below 1e-12
-        edges = np.linspace(least, math.log(law.isf(NEGLIGIBLE)), 25)
+        middle, most = max(least, TAIL), math.log(law.isf(NEGLIGIBLE))
+        edges = np.unique(np.concatenate([_evenly(least, middle, 2 * PANEL), _evenly(middle, most, PANEL)]))
     else:
         edges = np.linspace(math.log(law.ppf(NEGLIGIBLE)), math.log(law.isf(NEGLIGIBLE)), 8)
     x, weights = panels(edges, COARSE)

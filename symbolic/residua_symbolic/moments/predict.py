@@ -49,6 +49,7 @@ def predict_moments(net: Network, init: str | float = "he", batch: int | None = 
         raise ResiduaError(f"predict_moments: expected a Network, got {type(net).__name__}")
     if batch is not None:
         batch = whole(batch, "batch", "predict_moments", least=2 if net.couples_rows else 1)
+    init = init.item() if isinstance(init, np.number) else init
     variance_of = variances(init)
     try:
         found = _exact(net, variance_of, batch)
@@ -64,7 +65,8 @@ def predict_moments(net: Network, init: str | float = "he", batch: int | None = 
 
 
 def _refuse(found: "Predicted", width: ExactWidth | None) -> None:
-    """Raises ResiduaError where a moment is not finite, or no gradient is left to compare with."""
+    """Raises ResiduaError where a moment is not finite, or no gradient is left to compare with; inside a branch of
+    scale 0 there is none, and nothing depends on it."""
     places = list(walk(found.places))
     for place in places:
         lost = lost_directions(place.layer)
@@ -74,7 +76,7 @@ def _refuse(found: "Predicted", width: ExactWidth | None) -> None:
             raise _refused(place, f"its mean square is not finite; {ZERO}")
     for place in reversed(places):
         seen = found.seen[place.name]
-        if not seen.after > 0:
+        if not seen.after > 0 and place in found.places:
             raise _refused(place, "no gradient reaches its output, so that there is no ratio")
         if not math.isfinite(seen.before):
             raise _refused(place, f"its squared gradient is not finite; {ZERO}")
@@ -215,7 +217,7 @@ def _law(place: Place, domain: MomentsDomain, gradients: Mapping[Any, Gradient])
     law = law_of(place.layer, x, known, of.batch, correlations)
     depends = bases_of(x)
     met = any(not depends.isdisjoint(bases_of(e)) for e in gradient.local.values())
-    return replace(law, ratio=None) if met and law.slope_varies else law
+    return replace(law, ratio=None) if gradient.vanishes or (met and law.slope_varies) else law
 
 
 def _of_block(place: Place, of: Expectations, gradients: Mapping[Any, Gradient], known: Known) -> Law:
@@ -223,10 +225,14 @@ def _of_block(place: Place, of: Expectations, gradients: Mapping[Any, Gradient],
     branch, x = place.inside[-1].after.entry, place.before.entry
     alpha = float(getattr(place.layer, "scale", 1.0))
     at = {**known, ALPHA: alpha, F2: of.same(branch, branch), XF: of.same(x, branch)}
-    inside = gradients[place.inside[0].before].p(of) if place.inside[0].before in gradients else 0.0
-    after = gradients[place.after].p(of) if place.after in gradients else math.nan
-    at |= {G2: inside / after, GG: (gradients[place.before].p(of) - after - inside) / (2 * after)}
-    return Law(q + 2 * ALPHA * XF + ALPHA**2 * F2, 1 + 2 * GG + G2, at)
+    forward = q + 2 * ALPHA * XF + ALPHA**2 * F2
+    before, inside, after = (
+        gradients.get(node, Gradient()).p(of) for node in (place.before, place.inside[0].before, place.after)
+    )
+    if after == 0:
+        return Law(forward, None, at)
+    at |= {G2: inside / after, GG: (before - after - inside) / (2 * after)}
+    return Law(forward, 1 + 2 * GG + G2, at)
 
 
 def walk(places: Sequence[Place]) -> Iterator[Place]:

@@ -70,6 +70,8 @@ def _steps(layer: LayerMoments, law: Law) -> Iterable[Step]:
     given = ", ".join(f"{symbol} = {float(value):.6g}" for symbol, value in law.at.items() if _uses(law, symbol))
     for letter, right, value in (("q", law.forward, layer.forward), ("R", law.ratio, layer.gradient_ratio)):
         left = _symbol(letter, layer.name)
+        if math.isnan(value):  # no gradient gets here
+            continue
         if right is None:
             reason = f"{layer.layer}: an integral, relative error {layer.error:.1e}; no closed form, no machine proof"
             yield Step(f"{letter} {layer.name}", left, sp.Float(value), reason)

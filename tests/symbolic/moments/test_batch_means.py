@@ -48,3 +48,17 @@ def test_each_feature_has_a_variance_of_its_own() -> None:
     assert found.gradient_ratio[5] == pytest.approx(float(np.sum(both / s2)), rel=tolerance)
     assert found.forward[5] == pytest.approx(float(np.sum(both * (1 - EPS / s2))), rel=tolerance)
     assert tolerance < abs(found.gradient_ratio[5] * float(np.sum(both * s2)) - 1) / 4  # the spread of s² is seen
+
+
+def test_the_inverse_deviation_of_such_a_sum_is_shared_by_the_rows() -> None:
+    """Two branches, batch normalisation, a branch beside it, batch normalisation: at ε = 0 the second sees the mean
+    square 1 of the first, which has mean 0 in every feature, and E tanh(z)² of the branch."""
+    block = Residual((L, RELU))
+    found = predict_moments(
+        Network((L, block, block, BatchNorm(9, eps=0.0), Residual((L, Activation("tanh"))), BatchNorm(9, eps=0.0), L)),
+        1.0,
+    )
+    points, weights = np.polynomial.hermite_e.hermegauss(120)
+    tanh2 = float(weights @ np.tanh(points) ** 2 / weights.sum())
+    assert found.forward[3:] == pytest.approx((1, 1 + tanh2, 1, 1), rel=1e-6)
+    assert found.gradient_ratio[5] == pytest.approx(1 / (1 + tanh2), rel=1e-6)

@@ -316,6 +316,25 @@ def test_every_step_proves_itself_and_no_other(case: str) -> None:
             replace(step, right=step.right * sp.Rational(1001, 1000)).check()
 
 
+@pytest.mark.parametrize("batch", [None, 6])
+def test_branches_of_scale_0_change_nothing(batch: int | None) -> None:
+    """ReZero (Bachlechner et al. 2020): inside there are mean squares, but no gradient and no ratio."""
+    branch = (bn(9), RELU_, square(9), Residual((TANH,)))
+    found = predict_moments(Network((square(9), Residual(branch, scale=0.0), square(9))), batch=batch)
+    assert found.forward == pytest.approx((2, 2, 4), rel=CLOSE)
+    assert found.gradient_ratio == pytest.approx((2, 1, 2), rel=CLOSE)
+    found.derivation.check()
+    inside = by_name(found.branch["1"])
+    assert [at.forward for at in inside.values()][:3] == pytest.approx((1, 0.5, 1), rel=CLOSE)
+    assert all(math.isnan(at.gradient_ratio) and at.gradient == 0 and at.forward > 0 for at in inside.values())
+
+
+def test_what_is_asked_with_numbers_of_numpy() -> None:
+    net = Network((square(9), bn(9, 0.1), RELU_))
+    assert predict_moments(net, np.float32(2), np.int64(8)).forward == predict_moments(net, "he", 8).forward
+    assert type(predict_moments(net, np.int64(3)).init) is int
+
+
 def test_the_result_shows_itself() -> None:
     block = Residual((LayerNorm(9), RELU_, Residual((square(9),), scale=0.5)))
     found = predict_moments(Network((square(9), block, square(9))))
@@ -347,6 +366,8 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: predict_moments(BATCHED, batch=1), "at least 2, got 1"),
     (lambda: predict_moments(BATCHED, batch=2.5), "whole number"),  # type: ignore[arg-type]
     (lambda: predict_moments(BATCHED, batch=3), r'layer "1".*above 3, got 3: E\[1/s²\]'),
+    (lambda: predict_moments(Network((square(9), TANH, bn(9))), batch=3), r'layer "2".*above 3, got 3: E\[1/s²\]'),
+    (lambda: predict_moments(Network((square(9), TANH, bn(9))), batch=2), r'layer "2".*above 3, got 2: E\[1/s²\]'),
     (lambda: predict_moments(Network((square(3), LayerNorm(3, eps=0.0)))), r'layer "1".*E\[1/s²\] does not exist'),
     (lambda: predict_moments(Network((square(2), RMSNorm(2, eps=0.0)))), r'layer "1".*E\[1/s²\] does not exist'),
     (
