@@ -137,13 +137,16 @@ def _closed(name: str, what: str, q: float, c: float, m: float) -> Moment | None
     if form is None or (m != 0 and not at_any_mean(name, what)):
         return None
     ball = value_of(form, q, c, m)
-    return _moment(ball, form, "") if ball.is_finite() else None
+    where = f"{what} of {name} at q = {q:g}, m = {m:g}"
+    return _moment(ball, form, where) if ball.is_finite() else None
 
 
 def _moment(ball: Any, form: sp.Expr | None, where: str) -> Moment:
     if not ball.is_finite():
         raise ResiduaError(f"{where}: no bounds could be had by quadrature")
     value = float(ball.mid())
+    if not math.isfinite(value):
+        raise ResiduaError(f"{where}: larger than any float")
     with balls.precision():
         away = abs(ball - flint.arb(value)).upper()
         error = math.nextafter(float(away), math.inf) if away > 0 else 0.0

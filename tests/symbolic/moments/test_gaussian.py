@@ -20,6 +20,7 @@ from residua_symbolic.moments.gaussian import (
     slope_square,
     square,
 )
+from residua_symbolic.moments.gaussian_quadrature import GROWTH
 
 FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "identity": (lambda z: z, lambda z: mpmath.mpf(1)),
@@ -165,6 +166,19 @@ def test_extreme_variances_keep_honest_bars(name: str, q: float) -> None:
     assert found.error <= 1e-9 * max(1.0, end.value)
 
 
+@each
+def test_growth_is_what_the_tails_are_bounded_by(name: str) -> None:
+    z = np.concatenate([np.linspace(-30, 30, 6001), np.geomspace(30, 1e6, 50), -np.geomspace(30, 1e6, 50)])
+    for f, (power, factor) in zip(FLOATS[name], GROWTH[name], strict=True):
+        assert (np.abs(f(z)) <= factor * (1 + np.abs(z)) ** power * (1 + 1e-12)).all()
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_far_out_the_bars_are_narrow(name: str) -> None:
+    found = square(name, 1.0, 1e5)
+    assert abs(found.value - 1) <= found.error < 1e-15
+
+
 def test_a_function_of_ones_own() -> None:
     found = certified_expectation(lambda z: (-(z * z)).exp(), 2.0, 0.0, growth=0)
     assert abs(found.value - 1 / math.sqrt(5)) <= found.error + 1e-16
@@ -189,6 +203,7 @@ def test_formulas_are_named() -> None:
         (lambda: square("relu", math.nan), "q must be a finite number"),
         (lambda: product("relu", 1.0, 1.5), "covariance lies between −q and q"),
         (lambda: product("relu", 1.0, math.inf), "c must be a finite number"),
+        (lambda: square("cube", 1e300), "square of cube at q = 1e.300, m = 0: larger than any float"),
     ],
 )
 def test_what_makes_no_sense_is_refused(call: Callable[[], object], words: str) -> None:
