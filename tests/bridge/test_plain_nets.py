@@ -10,9 +10,23 @@ import pytest
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law
 from residua_bridge.experiments import plain_laws as laws
+from residua_bridge.experiments.claim_places import NOT_CONFIRMED, Evidence
+from residua_bridge.experiments.derivations import Derivations
+from residua_bridge.experiments.plain_claims import CLAIMS, EXACT
+from residua_bridge.experiments.plain_laws import Claimed, JudgedLaws
 from residua_bridge.experiments.plain_phase import PhasePicture
-from residua_bridge.experiments.plain_sources import GradientPair, NewKinks, ReluRatio, counted, line_network, plain
+from residua_bridge.experiments.plain_sources import (
+    GradientPair,
+    NewKinks,
+    OtherVariance,
+    ReluRatio,
+    counted,
+    line_network,
+    plain,
+)
 from residua_bridge.experiments.plain_tails import HeavyTails
+from residua_bridge.findings import Section
+from residua_bridge.studies.plain_nets import ROUNDED
 from residua_bridge.study import By, Settings, study_named
 from residua_bridge.verdict import Verdict
 from residua_numeric import build
@@ -115,10 +129,54 @@ def test_tails_and_pictures() -> None:
     assert [row[0] for row in rows] == [1, 4]
     assert rows[1][4] == pytest.approx(math.sqrt(((1 + 5 / 8) ** 4 - 1) / 200))
     section = PhasePicture("p", "plane", (), ("tanh", "relu"), (0.8, 1.0)).run(Settings()).section
-    assert [figure.name for figure in section.figures] == ["p-tanh", "p-relu", "p-layernorm"]
+    names = ["p-tanh", "p-relu", "p-layernorm-1", "p-layernorm-2"]
+    assert [figure.name for figure in section.figures] == names
+    vertical = [curve.x for curve in section.figures[1].curves]  # χ = σ_w²/2 whatever the biases
+    assert vertical == [(1.6, 1.6), (2.0, 2.0)]
+    for figure, chi in zip(section.figures[2:], (0.8, 1.0), strict=True):
+        for curve in figure.curves:
+            weight, bias = curve.x[1], curve.y[1]
+            assert phase.normalised_growth(curve.label, phase.LAYER, weight, bias) == pytest.approx(chi)
     edge = next(curve for curve in section.figures[0].curves if "1" in curve.label.split("=")[1].strip()[:1])
     assert min(edge.x) == pytest.approx(1.0, abs=0.01)
     assert all(b >= 0 for figure in section.figures for curve in figure.curves for b in curve.y)
+
+
+def test_scaled_weights_change_nothing_behind_a_normalisation() -> None:
+    """To the last bit for powers of 4, and without the normalisation by more than any rounding."""
+    sizes = {"width": 8.0, "depth": 3.0}
+    assert OtherVariance("tanh").draw({**sizes, "variance": 4.0}, 1, 0) == 0
+    assert 0 < OtherVariance("tanh").draw({**sizes, "variance": 3.0}, 1, 0) < ROUNDED
+    one, other = (GradientPair("tanh", v).draw(sizes, 20, 0) for v in (1.0, 3.0))
+    assert np.abs(other[:, 0] / one[:, 0] * one[:, 1] / other[:, 1] - 1).min() > ROUNDED
+
+
+def _rule(word: str) -> Section:
+    verdict = next(iter(JudgedLaws("j", EXACT, (), (QUICK,)).run(Settings()).section.verdicts))
+    return Section(EXACT, (), verdicts=(replace(verdict, verdict=word),))
+
+
+QUICK = Claimed(
+    "mean",
+    laws.mean_logarithm,
+    ReluRatio("logarithm"),
+    By(*2 * (Ladder(SMALL, {}, repetitions=4000, resolution=0.2, seconds=6),)),
+    "agree",
+)
+
+
+def test_a_claim_is_decided_by_its_evidence_alone() -> None:
+    """No word where the law it rests on is not met, or its proof is not in the report."""
+    tails = HeavyTails("t", "tails", (), 16, (1, 16), By(300, 300)).run(Settings()).section
+    proofs = Derivations("d", (), (relu_chain.derive_moments,)).run(Settings()).section
+    products = CLAIMS[0]
+    assert products.name == "003-075"
+    (said,) = products.judge(Evidence((_rule("agree"), tails, proofs)))
+    assert said.said == "conditional"
+    assert f"{0.5**16:.2g} with v = 1" in said.words
+    for sections in ((_rule("differ"), tails, proofs), (_rule("agree"), tails)):
+        (said,) = products.judge(Evidence(sections))
+        assert said.said == NOT_CONFIRMED
 
 
 def test_the_study_is_data() -> None:

@@ -181,8 +181,22 @@ class LayerNormalised:
             depth = int(sizes["depth"])
             return float(slope**depth / square ** (depth - 1))
 
-        statement = f"{self.activation} with layer normalisation: the ratio does not depend on the weights' variance"
+        statement = (
+            f"{self.activation} with layer normalisation: as $n \\to \\infty$ the ratio of means is "
+            "$(E\\varphi'^2)^L / (E\\varphi^2)^{L-1}$"
+        )
         return Law(statement, "gradient ratio", value, limits={"width": 1.0})
+
+
+def same_at_every_variance() -> Law:
+    """Scaled weights scale what is divided by and nothing else: to rounding, network by network."""
+    return Law(
+        "tanh with layer normalisation: the ratio of each network is the same for every variance of its weights, at "
+        "every width",
+        "relative change of the ratio",
+        lambda sizes: 0.0,
+        scale=lambda sizes: 1.0,
+    )
 
 
 # pieces

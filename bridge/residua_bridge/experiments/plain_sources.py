@@ -21,6 +21,11 @@ SPARE = 1.1  # more networks than are needed, where some die: fewer rounds
 FIRST_SEED = 1000  # seeds of the blocks
 
 
+def chain_cost(sizes: Sizes) -> float:
+    """Nanoseconds of one network forwards and back, about: its weights are drawn and multiplied by twice."""
+    return 10_000 + sizes["depth"] * (2_000 + 15 * sizes["width"] ** 2)
+
+
 def plain(activation: str, width: int, depth: int, normalised: bool = False) -> Network:
     """`depth` times Linear without bias, layer normalisation (ε = 0) if asked for, and the activation."""
     norm = (LayerNorm(width, eps=0.0, affine=False),) * normalised
@@ -51,6 +56,10 @@ class ReluRatio:
         logs = np.log(_alive(net, repetitions * (1 + pairs), FIRST_SEED + block))
         return (logs[::2] - logs[1::2]) ** 2 / 2 if pairs else logs
 
+    def cost(self, sizes: Sizes) -> float:
+        """Of a network or a pair."""
+        return chain_cost(sizes) * (2 if self.of == "half squared difference" else 1)
+
 
 def _alive(net: Network, wanted: int, seed: int) -> Floats:
     """The ratios of the first networks of this seed that let something through in every layer."""
@@ -69,15 +78,18 @@ class GradientPair:
     """Squared gradients at input and output of networks with weight variance `variance` / width, side by side."""
 
     activation: str
-    variance: float | None = None  # None: one of the sizes, "variance"
+    variance: float
     normalised: bool = False
 
     def draw(self, sizes: Sizes, repetitions: int, block: int) -> Floats:
         """(repetitions, 2)."""
         net = plain(self.activation, int(sizes["width"]), int(sizes["depth"]), self.normalised)
-        variance = sizes["variance"] if self.variance is None else self.variance
-        found = initial_statistics(net, repetitions, init=variance, seed=FIRST_SEED + block, progress=False)
+        found = initial_statistics(net, repetitions, init=self.variance, seed=FIRST_SEED + block, progress=False)
         return found.gradient_pair()
+
+    def cost(self, sizes: Sizes) -> float:
+        """Of a network."""
+        return chain_cost(sizes)
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,29 @@ class GradientRatio:
         """(repetitions,)."""
         net = plain(self.activation, int(sizes["width"]), int(sizes["depth"]))
         return _ratios(net, repetitions, FIRST_SEED + block, self.variance)
+
+    def cost(self, sizes: Sizes) -> float:
+        """Of a network."""
+        return chain_cost(sizes)
+
+
+@dataclass(frozen=True)
+class OtherVariance:
+    """Of networks with layer normalisation: how far the ratio with weight variance `variance` / width lies from that
+    of the same draws scaled to variance 1 / width, relative, at most over the networks. No sampling error."""
+
+    activation: str
+    networks: int = 100
+
+    def draw(self, sizes: Sizes, repetitions: int, block: int) -> Floats:
+        """(1,), the largest of all."""
+        net = plain(self.activation, int(sizes["width"]), int(sizes["depth"]), normalised=True)
+        one, other = (_ratios(net, self.networks, FIRST_SEED + block, v) for v in (1.0, sizes["variance"]))
+        return np.full(repetitions, np.abs(other / one - 1).max())
+
+    def cost(self, sizes: Sizes) -> float:
+        """Of all networks, twice."""
+        return 2 * self.networks * chain_cost(sizes)
 
 
 @dataclass(frozen=True)
@@ -109,6 +144,10 @@ class NewKinks:
         net = line_network(width, layer)
         seeds = np.random.SeedSequence((FIRST_SEED, block)).generate_state(repetitions, dtype=np.uint32).tolist()
         return np.array([self._of(net, layer, seed) / width for seed in seeds])
+
+    def cost(self, sizes: Sizes) -> float:
+        """Of one network: each kink is solved for."""
+        return 700_000 + sizes["layer"] * (300_000 + 8_000 * sizes["width"])
 
     def _of(self, net: Network, layer: int, seed: int) -> int:
         kinks = counted(net, seed, self.bias, self.reach)

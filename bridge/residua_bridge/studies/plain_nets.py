@@ -7,23 +7,36 @@ from residua_bridge.budgets.law import Ladder
 from residua_bridge.experiments import plain_laws as laws
 from residua_bridge.experiments.claim_places import Evidence, claims_section
 from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.experiments.plain_claims import CHAIN, CLAIMS, EXACT, PLANE
+from residua_bridge.experiments.plain_claims import CHAIN, CLAIMS, EXACT, PLANE, TAILS, WIDTH
 from residua_bridge.experiments.plain_laws import Claimed, JudgedLaws
 from residua_bridge.experiments.plain_phase import PhasePicture
-from residua_bridge.experiments.plain_sources import GradientPair, GradientRatio, NewKinks, ReluRatio
+from residua_bridge.experiments.plain_sources import (
+    GradientPair,
+    GradientRatio,
+    NewKinks,
+    OtherVariance,
+    ReluRatio,
+)
 from residua_bridge.experiments.plain_tails import HeavyTails
 from residua_bridge.findings import BudgetText, Section, VerdictText
 from residua_bridge.study import By, Study
 from residua_symbolic.moments import breakpoints, chi_square, phase, relu_chain
 from residua_symbolic.moments.gaussian import derive_moment
 
-RULE, TAILS, PIECES, NORMED = (
+RULE, PIECES, NORMED = (
     "The common rule",
-    "A mean of 1 and its tails",
     "Pieces by layer",
     "With layer normalisation",
 )
 TANH, REACH, BIAS = 1.5, 1.0, 0.5
+RULE_WIDTH, CHAIN_WIDTH = 8, 32
+ROUNDED = 2.0**-40  # relative: 4096 units in the last place, for about 1000 roundings: sums of 32 terms, 3 layers
+SCALED = Ladder(
+    {"width": 32, "depth": 3, "variance": 3.0},
+    {"width": (8, 32), "variance": (0.5, 3.0, 8.0)},
+    repetitions=1,
+    rounding=ROUNDED,
+)
 
 
 def ladder(point: dict[str, float], resolution: float, seconds: float, start: int, **along: tuple[float, ...]) -> By:
@@ -50,10 +63,10 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     return (
         f"Of {len(verdicts)} verdicts {good} are as expected. Through a Linear layer with He weights and a ReLU the squared gradient is multiplied by $(2/n)\\chi^2_K$, K binomial, "
         f"independently for every layer: derived for every width, and {_met(evidence, EXACT)} at every width and depth run.",
-        f"The common rule, variance $5\\sum 1/n_l$ of its logarithm, is the first order in 1/n of that law; at the width of its budget the law exceeds it by {left:.0%}.",
-        f"The arithmetic mean is 1 at every depth, and tells little: at L = {deepest[0]} the geometric mean is {deepest[6]:.2g}, the median {deepest[7]:.2g}, and the largest hundredth of the "
+        f"The common rule, variance $5\\sum 1/n_l$ of its logarithm, is the first order in 1/n of that law; at n = {RULE_WIDTH} the law exceeds it by {left:.0%}.",
+        f"The arithmetic mean is 1 at every depth, and tells little: at n = {WIDTH}, L = {deepest[0]} the geometric mean is {deepest[6]:.2g}, the median {deepest[7]:.2g}, and the largest hundredth of the "
         f"networks holds {deepest[8]:.0%} of the sum. Which mean is meant has to be said.",
-        f"For tanh the product of χ over the layers' own q is the limit of large width of both means, but at the widths of the budgets finite width moves the ratio of means by {_term(ratio, 'finite width') / ratio.predicted:+.1%} and "
+        f"For tanh the product of χ over the layers' own q is the limit of large width of both means, but at width {CHAIN_WIDTH} finite width moves the ratio of means by {_term(ratio, 'finite width') / ratio.predicted:+.1%} and "
         f"the geometric mean by {_term(geometric, 'finite width') / geometric.predicted:+.1%}. χ at the fixed point to the power L predicts {fixed.predicted:.3g} where {fixed.measured:.3g} is measured: the first layers are not at the fixed "
         f"point, which accounts for {_term(fixed, 'finite depth'):+.3g}. Laws of this section: {_met(evidence, CHAIN)}.",
         f"With layer normalisation and without biases the growth does not depend on the weights' variance ({_met(evidence, NORMED)}): {growths['relu'][1]:.4g} for relu, {growths['tanh'][1]:.4g} for tanh. With batch statistics it is "
@@ -162,7 +175,7 @@ STUDY = Study(
                     "5 Σ 1/n at its word",
                     laws.common_rule,
                     ReluRatio("half squared difference"),
-                    ladder({"width": 8, "depth": 8}, 0.1, 4, 2000),
+                    ladder({"width": RULE_WIDTH, "depth": 8}, 0.1, 4, 2000),
                     "differ",
                 ),
                 Claimed(
@@ -180,7 +193,7 @@ STUDY = Study(
             (
                 "E R = 1 at every depth, while every single network's R falls: the mean is held up by ever fewer networks. A mean over networks then says 1 only if those few are among them, and its own standard error does not know of those that are not.",
             ),
-            16,
+            WIDTH,
             (2, 8, 16, 32, 64),
             By(1500, 20000),
         ),
@@ -212,7 +225,7 @@ STUDY = Study(
                     "tanh, ratio of means",
                     laws.Propagated("tanh", TANH),
                     GradientPair("tanh", TANH),
-                    ladder({"width": 32, "depth": 5}, 0.04, 9, 1000, width=(12, 24, 32, 64)),
+                    ladder({"width": CHAIN_WIDTH, "depth": 5}, 0.04, 9, 1000, width=(12, 24, 32, 64)),
                     "agree",
                     "ratio of means",
                 ),
@@ -220,7 +233,7 @@ STUDY = Study(
                     "tanh, geometric mean",
                     laws.Propagated("tanh", TANH, "geometric gradient ratio"),
                     GradientRatio("tanh", TANH),
-                    ladder({"width": 32, "depth": 5}, 0.06, 12, 1000, width=(16, 32, 64, 128)),
+                    ladder({"width": CHAIN_WIDTH, "depth": 5}, 0.06, 12, 1000, width=(16, 32, 64, 128)),
                     "agree",
                     "geometric mean",
                 ),
@@ -228,7 +241,7 @@ STUDY = Study(
                     "tanh, fixed point",
                     laws.AtTheFixedPoint("tanh", TANH),
                     GradientPair("tanh", TANH),
-                    ladder({"width": 32, "depth": 5}, 0.06, 9, 1000, width=(12, 24, 32, 64)),
+                    ladder({"width": CHAIN_WIDTH, "depth": 5}, 0.06, 9, 1000, width=(12, 24, 32, 64)),
                     "differ",
                     "ratio of means",
                 ),
@@ -236,7 +249,7 @@ STUDY = Study(
                     "gelu, ratio of means",
                     laws.Propagated("gelu", 2.0),
                     GradientPair("gelu", 2.0),
-                    ladder({"width": 32, "depth": 4}, 0.08, 9, 1000, width=(12, 24, 32, 64)),
+                    ladder({"width": CHAIN_WIDTH, "depth": 4}, 0.08, 9, 1000, width=(12, 24, 32, 64)),
                     "agree",
                     "ratio of means",
                 ),
@@ -246,32 +259,34 @@ STUDY = Study(
             "plain-phase",
             PLANE,
             (
-                "For every pair of variances $(\\sigma_w^2, \\sigma_b^2)$ q settles at a fixed point, and χ there says whether gradients grow or fall. A line of given χ is traced by its fixed points: $\\sigma_w^2 = \\chi / E\\varphi'^2$ and $\\sigma_b^2 = q - \\sigma_w^2 E\\varphi^2$, so no equation has "
-                "to be solved. The edge of chaos χ = 1 begins at (2, 0) for relu and at (1, 0) for tanh.",
-                "A normalisation between Linear and activation sets q = 1 everywhere. Then the plane is all but gone: with layer or RMS normalisation χ depends on the quotient of the two variances, with batch statistics on neither.",
+                "Where q settles at a fixed point along the depth, χ there says whether gradients grow or fall. A line of given χ is traced by its fixed points, $\\sigma_w^2 = \\chi / E\\varphi'^2$ and $\\sigma_b^2 = q - \\sigma_w^2 E\\varphi^2$, so no equation has "
+                "to be solved. Drawn is what attracts: elsewhere q grows without bound, vanishes or settles at another value. For relu χ is $\\sigma_w^2/2$ whatever q does, and its lines are vertical; the edge χ = 1 of tanh begins at (1, 0). square and cube have no fixed point that attracts on these lines.",
+                "A normalisation between Linear and activation sets q = 1 everywhere. Then the plane is all but gone: with layer or RMS normalisation χ depends on the quotient of the two variances, and its lines are rays from the origin; with the statistics of a large batch it depends on neither, "
+                "so that the whole plane has one χ and there are no lines: see the table.",
             ),
-            ("tanh", "sin", "gelu", "relu"),
+            ("relu", "tanh", "sin", "gelu", "silu", "softplus", "sigmoid"),
             (0.8, 1.0, 1.25),
         ),
         JudgedLaws(
             "plain-normed",
             NORMED,
             (
-                "Linear, layer normalisation (ε = 0), tanh: the same ratio of gradients whatever the variance of the weights, here 0.5/n and 8/n. The first layer is an edge: what it normalises is the input and not tanh of something.",
+                "Linear without bias, layer normalisation (ε = 0), tanh: scaled weights scale what the normalisation divides by, and nothing else, so that the ratio of every single network stays. "
+                "In the limit of large width it is $E\\varphi'^2 / E\\varphi^2$ a layer; but the first layer is an edge: what it normalises is the input, of mean square 1, and not tanh of something.",
             ),
             (
                 Claimed(
+                    "another variance",
+                    laws.same_at_every_variance,
+                    OtherVariance("tanh"),
+                    By(SCALED, SCALED),
+                    "agree",
+                ),
+                Claimed(
                     "tanh with layer norm",
                     laws.LayerNormalised("tanh"),
-                    GradientPair("tanh", normalised=True),
-                    ladder(
-                        {"width": 32, "depth": 3, "variance": 0.5},
-                        0.1,
-                        10,
-                        1000,
-                        width=(12, 24, 32, 64),
-                        variance=(0.5, 8.0),
-                    ),
+                    GradientPair("tanh", 1.0, normalised=True),
+                    ladder({"width": CHAIN_WIDTH, "depth": 3}, 0.06, 12, 4000, width=(16, 32, 64, 128)),
                     "agree",
                     "ratio of means",
                 ),
