@@ -70,7 +70,8 @@ def _rows(budget: BudgetText) -> list[tuple[str, float, float]]:
 def _panel(axes: "Axes", panel: Steps) -> None:
     budget = panel.budget
     steps = _rows(budget)
-    labels, said = ["predicted"], [f"{budget.predicted:.5g}"]
+    digits = _digits(budget)
+    labels, said = ["predicted"], [f"{budget.predicted:.{digits}g}"]
     _mark(axes, budget.predicted, 0, marker="D")
     reached = budget.predicted
     for row, (cause, value, bar) in enumerate(steps, start=1):
@@ -82,7 +83,7 @@ def _panel(axes: "Axes", panel: Steps) -> None:
     last = len(steps) + 1
     _mark(axes, budget.measured, last, marker="o", bar=budget.bar)
     labels.append("measured")
-    said.append(f"{budget.measured:.5g} ± {budget.bar:.1g}")
+    said.append(f"{budget.measured:.{digits}g} ± {budget.bar:.1g}")
     axes.set_title(dollars(panel.title), fontsize=8, loc="left")
     axes.set(ylim=(last + 0.6, -0.6))
     axes.set_yticks(range(last + 1), list(map(dollars, labels)))
@@ -93,6 +94,14 @@ def _panel(axes: "Axes", panel: Steps) -> None:
     axes.set_xlim(*_ends(budget))
     for row, words in enumerate(said):
         _say(axes, words, 1.02, row)
+
+
+def _digits(budget: BudgetText) -> int:
+    """As many as show the bar of what was measured, 5 at least, 10 at most."""
+    size = max(abs(budget.predicted), abs(budget.measured))
+    if not 0 < budget.bar <= size < math.inf:
+        return 5
+    return min(10, max(5, 2 + math.floor(math.log10(size / budget.bar))))
 
 
 def _ends(budget: BudgetText) -> tuple[float, float]:

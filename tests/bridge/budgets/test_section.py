@@ -137,6 +137,21 @@ def test_same_bytes_on_two_draws(tmp_path: Path) -> None:
     assert {"gains-budget.svg", "gains-budget.pdf", "gains-1-width.svg", "report.md"} <= set(contents[0])
 
 
+@pytest.mark.parametrize(
+    ("predicted", "measured", "bar", "words"),
+    [
+        (1e6, 1e6 + 2.5, 0.5, ("1000000", "1000002.5 ± 0.5")),
+        (1.0, 1.5, 0.05, ("1", "1.5 ± 0.05")),
+        (-1.0, math.nan, math.inf, ("-1", "nan ± inf")),
+    ],
+)
+def test_digits_show_the_difference(predicted: float, measured: float, bar: float, words: tuple[str, str]) -> None:
+    budget = BudgetText(predicted, measured, bar, (), measured - predicted, bar, "mean")
+    canvas = waterfall_drawing._canvas(panel(budget))
+    said = [text.get_text() for text in canvas.axes[0].texts]
+    assert set(words) <= set(said)
+
+
 def test_each_bar_begins_where_the_one_before_ends() -> None:
     canvas = waterfall_drawing._canvas(panel(text(("up", 0.6, 0.1), ("down", -0.2, 0.1))))
     bars = [p for p in canvas.axes[0].patches if isinstance(p, Rectangle)]
