@@ -27,6 +27,7 @@ from residua_bridge.experiments.batchnorm_sources import (
 )
 from residua_bridge.experiments.batchnorm_story import ALONG, BATCH, EDGE, POPULAR, Story, taken_for
 from residua_bridge.experiments.claim_places import Evidence
+from residua_bridge.figures import MANY
 from residua_bridge.findings import Cell, Section, Table, VerdictText
 from residua_bridge.studies.batchnorm_explosion import STUDY, _with_skips
 from residua_bridge.study import By, Finding, Settings
@@ -130,6 +131,17 @@ def test_the_terms_of_the_story_add_up() -> None:
         popular, edge, batch, width, sampling, measured, rest, _, law = map(float, row[2:-1])
         assert popular + edge + batch + width + sampling + rest == pytest.approx(measured, abs=1e-9)
         assert popular + edge + batch == pytest.approx(law, abs=1e-12)
+
+
+def test_lines_that_are_no_measurement_look_different() -> None:
+    (figure,) = sections()[0].figures
+    flat = [curve for curve in figure.curves if curve.source == "other"]
+    assert len(flat) == 2
+    assert all(len(curve.x) <= MANY for curve in flat)  # above that, a line is drawn solid
+    law = next(curve for curve in figure.curves if curve.source == "predicted")
+    rows = _rows_by_depth()
+    for layers, depth in ((2.0, 4), (8.0, 16)):
+        assert law.y[law.x.index(layers)] == pytest.approx(rows[depth][-2])
 
 
 def test_one_depth_never_decides_a_limit_of_depth_and_batch() -> None:

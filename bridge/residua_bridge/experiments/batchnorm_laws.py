@@ -26,7 +26,7 @@ WIDTHS = (32.0, 64.0, 128.0)
 BATCHES = {"linear": (8.0, 12.0, 16.0), "relu": (8.0, 16.0, 32.0)}
 RESOLUTION = 0.02  # half of what (1.11) is off a layer at the largest batch; at the others it is off by more
 PROJECTOR = "projector that (1.11) drops"
-FIRST = 200  # networks a size at the first look: a net has some 6 % a layer, the extrapolation triples its error
+FIRST = 200  # networks a size at the first look: one scatters by up to 6 % a layer, which the extrapolation triples
 
 
 def ours(kind: str, seconds: float) -> Planned:

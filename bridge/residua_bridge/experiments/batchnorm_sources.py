@@ -183,7 +183,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class JudgedLaws:
-    """Laws with their budgets in one section; each is made when it is run. `drawn`: labels whose ladders are drawn."""
+    """Laws with their budgets in one section; each is made when it is run. `drawn`: labels whose limits are drawn."""
 
     name: str
     title: str
@@ -203,6 +203,7 @@ class JudgedLaws:
             for k, case in enumerate(cases)
             if case.label in self.drawn
             for figure in ladder_figures(f"{self.name}-{k + 1}", case)
+            if any(figure.name.endswith(f"-{size}") for size in plans[k].law.limits)
         ]
         figures = (*(beside.figure(plans, cases) for beside in self.beside), *ladders)
         return replace(found, section=replace(found.section, figures=figures))

@@ -183,30 +183,30 @@ class Story:
             {r.sizes["depth"]: r for r in case.budget.rungs if r.sizes["width"] == widest}.values(),
             key=lambda r: r.sizes["depth"],
         )
-        even = range(min(self.depths) // 2 * 2, max(self.depths) + 1, 2)  # of an odd depth the half is that of one less
-        line, ends = tuple(map(float, even)), (float(even[0]), float(even[-1]))
+        averaged = range(half(min(self.depths)), half(max(self.depths)) + 1)
+        line, ends = tuple(map(float, averaged)), (float(averaged[0]), float(averaged[-1]))
         level = law.growth(self.batch)
         seen = [tuple(getattr(r, what) for r in rungs) for what in ("measured", "bar")]
-        depths = tuple(r.sizes["depth"] for r in rungs)
-        ours = tuple(over_half(law, self._sizes(int(x))) for x in line)
+        halves = tuple(float(half(int(r.sizes["depth"]))) for r in rungs)
+        ours = tuple(over_half(law, self._sizes(2 * layers)) for layers in averaged)
         curves = (
-            Curve(f"measured, width {widest:g}", "measured", depths, *seen),
+            Curve(f"measured, width {widest:g}", "measured", halves, *seen),
             Curve("law at this batch, first layer included", "predicted", line, ours),
             Curve("an inner layer at this batch", "other", ends, (level, level)),
             Curve("π/(π−1)", "other", ends, (POPULAR, POPULAR)),
         )
         caption = (
-            f"Growth a layer over the lower half against depth, batch {self.batch}. The measured values pass π/(π−1) "
-            "on their way to the rate of an inner layer; bars are standard errors."
+            f"Growth a layer over the lower half against its number of layers, batch {self.batch}. The measured "
+            "values pass π/(π−1) on their way to the rate of an inner layer; bars are standard errors."
         )
         title = "One popular number, crossed on the way"
         return Figure(
             self.name,
             title,
-            "layers",
+            "layers averaged",
             "growth a layer",
             curves,
             "log",
             caption=caption,
-            ticks=tuple(map(float, self.depths)),
+            ticks=tuple(float(half(depth)) for depth in self.depths),
         )

@@ -64,7 +64,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
         "Does batch normalisation mitigate exploding gradients at initialisation? "
         + ("" if bears_out_help(e) else "Of what follows not all is borne out by the measured pairs. ")
         + "It removes the size of the weights exactly, and with it $(v/2)^L$; what it "
-        f"puts in its place grows by G a layer whatever v is. So it helps where v/2 is farther from 1 than G, and hurts in between: at B = {BATCH} and {deepest[1]} layers from "
+        f"puts in its place grows by G a layer whatever v is. So it helps where v/2 is, in its logarithm, farther from 1 than G, and hurts in between: at B = {BATCH} and {deepest[1]} layers from "
         f"v = {float(deepest[3]):.3f} to {float(deepest[4]):.3f}, in deep nets and large batches from {float(limit[3]):.3f} to {float(limit[4]):.3f}. He's v = 2 lies inside at every batch and depth at which the "
         "normalised ratio is not 1: there, in deep nets, normalisation makes gradients explode that were stable. Depth moves the bounds through the two edge layers only, a smaller batch widens the range, width does not matter but for "
         "corrections that vanish as it grows.",
