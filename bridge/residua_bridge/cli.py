@@ -113,7 +113,10 @@ def _status(arguments: list[str]) -> int:
         message = getattr(error, "format_message", None)  # what is wrong with the words of the call
         if message is None:
             raise
-        return _complain(f"{message().rstrip('.')}. See residua --help.")
+        said = message().rstrip(".")
+        if said.startswith("No such option: -") and not said.startswith("No such option: --"):
+            said += " (an expression that begins with a minus sign goes into brackets: (-x))"
+        return _complain(f"{said}. See residua --help.")
 
 
 def _interrupted() -> int:

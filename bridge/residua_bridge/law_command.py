@@ -21,6 +21,7 @@ EXPECTED = {
     "inconclusive": "inconclusive",
 }
 NOT_AS_EXPECTED = 1
+TELL_MORE = "inconclusive: more --seconds, a coarser --resolution, or larger sizes in --at and --ladder may tell"
 
 app = typer.Typer()
 
@@ -37,7 +38,11 @@ def law(
     ],
     of: Annotated[
         str,
-        typer.Option(help="the quantity: gradient ratio, gradient factor, geometric gradient ratio, mean square, ..."),
+        typer.Option(
+            help="the quantity: gradient ratio, gradient factor, network gradient ratio, mean of gradient ratios, "
+            "log gradient ratio, geometric gradient ratio, median gradient ratio, mean square, log mean square, "
+            "geometric mean square"
+        ),
     ] = "gradient ratio",
     at: Annotated[
         str,
@@ -73,6 +78,8 @@ def law(
     sizes, ladders, limits = _sizes(at), _ladders(ladder or ()), _limits(limit or ())
     if plot is not None and plot.suffix.lower() not in (".svg", ".pdf"):
         raise ResiduaError(f"{plot}: expected a file name that ends in .svg or .pdf")
+    if plot is not None and not plot.parent.is_dir():
+        raise ResiduaError(f"{plot}: expected a folder that exists, got {plot.parent}")
     from residua_bridge.budgets.user_law import law as judge
 
     with Display() as display:
@@ -89,9 +96,9 @@ def law(
             seed=seed,
             track=display.track,
         )
+    typer.echo(printed(found, formula, format))  # first: a picture that cannot be written must not lose it
     if plot is not None:
         _plotted(found, plot)
-    typer.echo(printed(found, formula, format))
     if expect is not None and str(found.verdict) != EXPECTED[expect]:
         raise typer.Exit(NOT_AS_EXPECTED)
 
@@ -186,6 +193,7 @@ def _text(found: "Discrepancy", formula: str) -> str:
             *(f"{a:{first}}  {b:{second}}  {c}".rstrip() for a, b, c in rows),
             "",
             f"{found.quantity}: {QUANTITIES[found.quantity].words}",
+            *([TELL_MORE] if str(found.verdict) == "inconclusive" else ()),
             f"scope: {scope}",
         ]
     )

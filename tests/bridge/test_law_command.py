@@ -82,6 +82,9 @@ def test_a_budget_is_drawn_where_there_is_no_ladder(tmp_path: Path) -> None:
         (["1", *LINEAR, "--format", "xml"], "unknown format 'xml'"),
         (["1", *LINEAR, "--plot", "a.png"], "a.png: expected a file name that ends in .svg or .pdf"),
         (["1", *LINEAR, "--seconds", "0"], "seconds must be positive"),
+        (["1", *LINEAR, "--plot", "/no/such/folder/a.svg"], "expected a folder that exists, got /no/such/folder"),
+        (["-L", *LINEAR], "an expression that begins with a minus sign goes into brackets"),
+        (["1", "--network", "L * relu"], "expected at least one that does, such as Linear(n, n)"),
     ],
 )
 def test_bad_input_gets_one_line_and_status_two(

@@ -78,9 +78,20 @@ def test_a_law_that_differs_is_told_what_residua_predicts() -> None:
         "limits": "n",
         **COARSE,
     }
-    assert "residua itself predicts 2.5 at infinite width" in law("(1+L)/(1+l)", **question).reason
+    assert "residua itself predicts 2.5 for wide networks" in law("(1+L)/(1+l)", **question).reason
     assert "predicts" not in law("(1+L)/(1+l)", hint=False, **question).reason
     assert law("(2+L)/(2+l)", **question).verdict == "agree"
+
+
+def test_a_law_that_holds_at_infinite_width_alone_is_told_how_to_claim_that() -> None:
+    question: dict[str, Any] = {"network": PRE_NORM, "at": {"n": 8, "L": 8}, **COARSE, "resolution": 0.05}
+    assert "by a limit in n" in law("1+L", **question).reason
+    assert "by a limit in n" not in law("2", **question).reason
+
+
+def test_no_hint_is_derived_for_a_network_that_would_take_minutes() -> None:
+    deep = FamilySource(family(RELU), QUANTITIES["gradient ratio"], 0, read_init("he"))
+    assert predicted(deep, {**SMALL, "L": 201.0, "B": 1.0, "s": 1.0}) is None
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,10 @@ class _Reading:
         try:
             net = _small(Network(tuple(layers)))
         except DescriptionError as error:
-            self.refuse(str(error).removeprefix("network: "))
+            said = str(error).removeprefix("network: ")
+            if "no layer states a size" in said:
+                said = "no layer states a size; expected at least one that does, such as Linear(n, n)"
+            self.refuse(said)
         return Member(net, self.ends(repeated, len(layers)))
 
     def ends(self, repeated: Sequence[tuple[bool, tuple[int, ...]]], layers: int) -> tuple[int, ...]:

@@ -35,6 +35,8 @@ LEAST = {"n": 8, "B": 8}  # in such a ladder
 FIRST, FEWEST = 64, 8  # repetitions of the first look
 PART = 1 / 8  # of the time that the first look may take
 SECONDS = 1e-9  # about, for a unit of `FamilySource.cost`
+PER_LAYER = 5000.0  # of these, whatever its width
+HINTED = 400  # layers at most of a network that a hint is derived for: deeper ones take minutes
 Sizes = Mapping[str, float]
 
 
@@ -349,7 +351,7 @@ class FamilySource:
         letters = _letters(sizes, self.state)
         net = self.member(letters).network
         weights = sum(math.prod(shape) for shape in net.parameter_shapes().values())
-        return float(weights * (8 + letters["B"]) + 1000 * len(net.layers))
+        return weights * (8 + letters["B"]) + PER_LAYER * sum(1 for _ in net.walk())
 
     def member(self, letters: Sizes) -> Member:
         """The network at these sizes, made once."""
@@ -410,12 +412,19 @@ def _check_moments(member: Member, batch: int, quantity: Quantity) -> None:
 
 
 def _hint(question: Asked) -> str:
-    """What residua itself derives at infinite width, in words; nothing where it does not."""
+    """What residua itself derives for wide networks, in words; nothing where it does not."""
     try:
         value = predicted(question.source, question.sizes)
     except ResiduaError:
         return ""
-    return "" if value is None else f"residua itself predicts {value:.6g} at infinite width"
+    if value is None:
+        return ""
+    said = f"residua itself predicts {value:.6g} for wide networks"
+    unit = abs(value) if question.quantity.positive else 1.0
+    same = abs(question.law.value(_words(question.sizes)) - value) <= question.ladder.resolution * unit
+    if same and "width" not in question.law.limits:
+        said += ", as the formula does; claimed for n -> oo only, by a limit in n, it would be judged there"
+    return said
 
 
 def predicted(source: FamilySource, sizes: Sizes) -> float | None:
@@ -424,6 +433,8 @@ def predicted(source: FamilySource, sizes: Sizes) -> float | None:
 
     name, member = source.quantity.name, source.member(sizes)
     if name not in ("gradient ratio", "gradient factor", "network gradient ratio", "mean square"):
+        return None
+    if sum(1 for _ in member.network.walk()) > HINTED:
         return None
     moments, at = predict_moments(member.network, source.init.at(sizes), int(sizes["B"])), source.places(member)
     if name == "mean square":
