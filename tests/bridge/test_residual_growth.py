@@ -81,7 +81,11 @@ def test_claims_are_not_confirmed_where_a_verdict_is_not_the_expected_one() -> N
     words = _words([*good, depth])
     assert words == {"000-008": "undecidable", "000-016": "conditional", "003-082": "conditional", "003-084": "false"}
     bad = [_section("Without a norm", "differ"), *good[1:], depth]
-    assert set(_words(bad).values()) == {NOT_CONFIRMED, "conditional"}
+    assert set(_words(bad).values()) == {NOT_CONFIRMED}
+    lawless = replace(table, rows=tuple((row[0], 1.0, *row[2:]) for row in rows))
+    assert _words([*good, replace(depth, tables=(lawless,))])["000-016"] == NOT_CONFIRMED  # a mean law of 1
+    normed = replace(table, rows=(("x + (LayerNorm → ReLU → Linear)", 49.0, 49.0, 1.0, "exploding"), *rows[1:]))
+    assert _words([*good, replace(depth, tables=(normed,))])["003-084"] == NOT_CONFIRMED  # no skip alone explodes
     calm = replace(table, rows=tuple((*row[:-1], "between") for row in rows))
     assert _words([*good, replace(depth, tables=(calm,))])["003-084"] == NOT_CONFIRMED
 

@@ -15,7 +15,8 @@ from residua_symbolic.moments.residual_relu import gradients_at_width
 
 MARKS = 12  # measured points on a curve: more would hide the line
 BLOCK = 500  # added to the first seed: no ladder has so many blocks
-ORDERS = {"none": "without a norm", "pre": "pre-norm", "post": "post-norm"}
+GROUPS = {"layernorm": "layer norm, before or behind", "rmsnorm": "RMS norm, before or behind", "": "without a norm"}
+STREAMS = {"pre": "pre-norm", "none": "without a norm"}
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,8 @@ class WhereGradientsGo:
         """Every order afresh."""
         count = self.networks.of(settings.profile)
         seen = [self._seen(k, law, count) for k, law in enumerate(settings.track(self.laws, self.title))]
-        figures = [self._gradients(order, [s for s in seen if s.law.order == order]) for order in ORDERS]
-        figures.append(self._streams([s for s in seen if s.law.order == "pre"]))
-        figures.append(self._streams([s for s in seen if s.law.order == "none"]))
+        figures = [self._gradients(norm, [s for s in seen if s.law.norm == norm]) for norm in GROUPS]
+        figures += [self._streams([s for s in seen if s.law.order == order]) for order in STREAMS]
         return Finding(Section(self.title, self.prose, tables=(self._table(seen, count),), figures=tuple(figures)))
 
     def _seen(self, k: int, law: ResidualLaw, count: int) -> _Seen:
@@ -91,18 +91,18 @@ class WhereGradientsGo:
             "is derived; the geometric mean is that of a typical network. Then the squared gradient half way over "
             "that at the input. Typical norm: whether the root of the geometric mean is below "
             f"{VANISHING:g} (vanishing), above {EXPLODING:g} (exploding), or between. At this width and depth the "
-            "standard error of a mean with a heavy tail is not to be trusted, and n → ∞ is far: the ladders above "
+            "standard error of a mean with a heavy tail is not to be trusted, and n → ∞ is far: the ladders below "
             "judge the laws, this table shows what an engineer meets."
         )
         return Table(f"Gradients through {self.depth} blocks", columns_, tuple(rows), caption)
 
-    def _gradients(self, order: str, seen: list[_Seen]) -> Figure:
+    def _gradients(self, norm: str, seen: list[_Seen]) -> Figure:
         curves = []
         for one in seen:
             line = one.law.gradients(self.depth)
             curves.append(self._line(f"{one.law.words}: predicted", line))
             curves.append(self._marks(f"{one.law.words}: measured", one.ratios))
-        if order == "none":
+        if not norm:
             along = gradients_at_width(self.depth, self.width)
             curves.append(self._line(f"x + (Linear → ReLU) at width {self.width}: predicted", along))
         caption = (
@@ -110,9 +110,11 @@ class WhereGradientsGo:
             "lines are the laws of infinite width, points measured means with standard errors. The gradient travels "
             "from right to left."
         )
-        title = f"Squared gradient by block, {ORDERS[order]}"
+        title = f"Squared gradient by block, {GROUPS[norm]}"
         axes = ("block", "squared gradient, output = 1")
-        return Figure(f"{self.name}-gradient-{order}", title, *axes, tuple(curves), yscale="log", caption=caption)
+        return Figure(
+            f"{self.name}-gradient-{norm or 'none'}", title, *axes, tuple(curves), yscale="log", caption=caption
+        )
 
     def _streams(self, seen: list[_Seen]) -> Figure:
         curves = []
@@ -125,7 +127,7 @@ class WhereGradientsGo:
             f"{self.width}: laws, and measured means with standard errors."
         )
         axes = ("block", "mean square")
-        title = f"Mean square of the stream, {ORDERS[order]}"
+        title = f"Mean square of the stream, {STREAMS[order]}"
         return Figure(f"{self.name}-stream-{order}", title, *axes, tuple(curves), yscale="log", caption=caption)
 
     def _line(self, label: str, values: Floats) -> Curve:

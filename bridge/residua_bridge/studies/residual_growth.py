@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from residua_bridge.budgets.law import Ladder
 from residua_bridge.experiments.derivations import Derivations
+from residua_bridge.experiments.initialised import EXPLODING, VANISHING
 from residua_bridge.experiments.plain_laws import Claimed, JudgedLaws
 from residua_bridge.experiments.residual_growth_claims import DEPTH, PATHS, PLAIN, POST, PRE, claims
 from residua_bridge.experiments.residual_growth_depth import WhereGradientsGo
@@ -20,9 +21,10 @@ from residua_bridge.experiments.residual_growth_laws import (
     scaled_in_the_limit,
 )
 from residua_bridge.experiments.residual_growth_sources import PathLengths, Stream
-from residua_bridge.findings import Section
+from residua_bridge.findings import Cell, Section
 from residua_bridge.study import By, Study
 from residua_symbolic.moments.residual_laws import PREDICTION_11, PREDICTION_12, PREDICTION_13, ResidualLaw
+from residua_symbolic.moments.residual_relu import carried_growth
 
 RELU_LINEAR, LINEAR_RELU = (ResidualLaw("none", branch) for branch in ("relu linear", "linear relu"))
 PRE_RL, PRE_LR = (ResidualLaw("pre", branch, "layernorm") for branch in ("relu linear", "linear relu"))
@@ -64,6 +66,7 @@ NORMED = By(  # larger corrections of width: larger widths
     Ladder({"width": 96, "depth": 8}, {"width": (48, 96, 192)}, 500, resolution=0.03, seconds=120),
 )
 RATIO = "ratio of means"
+BLOCKS, BROAD = 48, 64  # of the deep networks, as an engineer would build them
 
 
 def gradient(law: ResidualLaw, label: str, formula: str, ladder: By) -> Claimed:
@@ -85,11 +88,35 @@ def mistaken(law: ResidualLaw, other: ResidualLaw, label: str, formula: str, why
 _LESSON = (
     "So: a skip without a norm multiplies, in both directions; pre-norm turns the product into a power of the depth, "
     "whose exponent is 1 with the ReLU first and π/(π − 1) with the ReLU last under layer norm, and into a constant "
-    "under RMS norm with the ReLU last, since there the stream grows linearly and the later branches fade. Post-norm "
-    "has a factor for every block: 1 with the ReLU first, above 1 with the ReLU last and layer norm, below 1 with the "
-    "ReLU last and RMS norm."
+    "under RMS norm with the ReLU last, since there the mean square of the stream grows as the square of the depth and "
+    "later branches fade. Post-norm has a factor for every block: 1 with the ReLU first; 2π/(2π − 1) with the ReLU last "
+    "under layer norm; 2/λ, below 1, in the limit of depth with the ReLU last under RMS norm. These are laws of means at "
+    "infinite width and gain 1; a typical network lies below the mean, the more so the narrower and deeper it is."
 )
 _UNSURE = "Not every verdict is the expected one: what the laws say about depth is to be read with those that are not."
+
+
+_ORDERS = {
+    "Pre-norm": lambda block: "x + (" in block and "Norm →" in block,
+    "Post-norm": lambda block: "Norm(x" in block,
+    "Without a norm": lambda block: "Norm" not in block,
+}
+
+
+def _answers(rows: Sequence[Sequence[Cell]]) -> tuple[str, ...]:
+    """Where the gradients go, order by order, from the rows of the deep networks."""
+    said = []
+    for order, belongs in _ORDERS.items():
+        blocks = "; ".join(
+            f"{row[0]}: {float(row[3]):.3g} (law {float(row[1]):.3g}, typical network {float(row[5]):.3g}: {row[8]})"
+            for row in rows
+            if belongs(str(row[0]))
+        )
+        said.append(
+            f"{order}, squared gradient at the input over that at the output of {BLOCKS} blocks, width {BROAD}: {blocks}."
+        )
+    words = f"vanishing and exploding are typical norms (roots) below {VANISHING:g} and above {EXPLODING:g}"
+    return (*said[:-1], f"{said[-1]} The words: {words}.")
 
 
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
@@ -98,14 +125,11 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     right = [v for v in verdicts if v.expected == "agree"]
     wrong = [v for v in verdicts if v.expected == "differ"]
     rows = next(t.rows for s in sections for t in s.tables if t.title.startswith("Gradients through"))
-    at = "; ".join(
-        f"{row[0]}: {float(row[3]):.3g} (law {float(row[1]):.3g}, typical {float(row[5]):.3g})" for row in rows
-    )
     heavy = [str(row[0]) for row in rows if row[-1] != "–"]
     return (
+        *_answers(rows),
         f"Of {len(right)} derived laws {sum(v.verdict == 'agree' for v in right)} agree, and of {len(wrong)} laws applied to "
         f"another block or taken beyond what they say {sum(v.verdict == 'differ' for v in wrong)} differ, each for the cause that is named.",
-        f"Squared gradient at the input over that at the output, through the deep networks of the section on gradients: {at}. "
         f"Heavy tails, where the mean is made by few networks: {', '.join(heavy) or 'none'}.",
         (_LESSON if all(v.verdict == v.expected and v.explained for v in verdicts) else _UNSURE),
     )
@@ -127,13 +151,27 @@ STUDY = Study(
         "the law of another block order that is not told apart."
     ),
     experiments=(
+        WhereGradientsGo(
+            "residual-growth-depth",
+            DEPTH,
+            (
+                f"Networks of {BLOCKS} blocks at initialisation, gain 1, every block order beside the others. A branch is one linear layer "
+                "with a ReLU before or behind it. With two layers and the ReLU between, nothing is run here.",
+            ),
+            ALL,
+            depth=BLOCKS,
+            width=BROAD,
+            networks=By(120, 600),
+        ),
         Derivations(
             "Without a norm, derived",
             (
                 "Weights have variance $v/n$. A block is $x + F(x)$ with a branch of gain G, its mean square over that of its input: $G = v$ for a Linear, $G = v/2$ where a ReLU stands beside it. "
                 "$q$ is the mean square of the stream, $m$ its mean, $p$ the expected squared gradient.",
-                "With ReLU → Linear both laws of linear branches hold, as n → ∞. With Linear → ReLU the gradient's law holds and the stream's does not: the mean of the ReLU is carried along, meets the mean of "
-                "the next one, and the mean square grows by λ = 2.904 a block at gain 1. At finite width the gradient does not escape it: its part along the stream grows as the stream does, "
+                "With ReLU → Linear both laws of linear branches hold, as n → ∞ at a fixed depth. With Linear → ReLU the gradient's law holds and the stream's does not: the mean of the ReLU is carried along, meets the mean of "
+                "the next one, and the mean square grows by λ a block in the limit of depth, "
+                f"{carried_growth():.4g} at gain 1. "
+                "At finite width the gradient does not escape it: its part along the stream grows as the stream does, "
                 "and is one part in n to begin with.",
             ),
             PREDICTION_11,
@@ -196,7 +234,8 @@ STUDY = Study(
             "Without a norm, with a ReLU",
             (
                 "Limits of width, extrapolated along a ladder in it with a correction of order 1/n. For Linear → ReLU the gradient's part along the stream is a known cause, computed at each width; "
-                "at the last, its law would be missed by far without it.",
+                "without it the law would be missed by far. The limit is one of width at a fixed depth: n must be far above "
+                f"$(\\lambda/2)^L$, here {carried_growth() / 2:.3g} to the power L, and at {BLOCKS} blocks no width that is built is.",
             ),
             (
                 stream(RELU_LINEAR, "ReLU → Linear, mean square", "$q(L) = 2^L$", WIDE),
@@ -216,7 +255,8 @@ STUDY = Study(
             "residual-growth-pre",
             PRE,
             (
-                "At gain 1. With the ReLU last mean, variance and mean square of the stream are exact at every width, since what a block adds does not depend on the stream; the gradient is a limit of width throughout.",
+                "At gain 1. With the ReLU last mean, variance and mean square of the stream are exact at every width, as means over networks and isotropic inputs, since what a block adds is "
+                "independent of the stream; with the ReLU first the mean square is exact up to the first block. The gradient is a limit of width throughout, at a fixed depth.",
             ),
             (
                 stream(PRE_RL, "LN → ReLU → Linear, mean square", "$q(l) = 1 + l$", WIDE),
@@ -254,7 +294,8 @@ STUDY = Study(
             "residual-growth-post",
             POST,
             (
-                "At gain 1, as a ratio over all blocks, each of which has the same factor (for RMS norm with the ReLU last: in the limit of depth).",
+                "At gain 1, as a ratio over all blocks, each of which has the same factor, but for RMS norm with the ReLU last: there "
+                f"it tends to 2/λ = {2 / carried_growth():.3g} in the limit of depth.",
             ),
             (
                 gradient(POST_RL, "LN((ReLU → Linear) + skip)", "$p(0)/p(L) = 1$", NORMED),
@@ -302,15 +343,6 @@ STUDY = Study(
                 ),
                 Claimed("All paths alike", CountedAlike(PRE_RL), PathLengths(PRE_RL), LENGTHS, "differ", RATIO),
             ),
-        ),
-        WhereGradientsGo(
-            "residual-growth-depth",
-            DEPTH,
-            ("Networks of 48 blocks as an engineer would build them, every block order beside the others.",),
-            ALL,
-            depth=48,
-            width=64,
-            networks=By(120, 600),
         ),
     ),
     conclusion=conclusion,

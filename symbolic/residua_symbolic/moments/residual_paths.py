@@ -58,7 +58,7 @@ def alike() -> Derivation:
             sp.Function("w")(K),
             sp.binomial(L, K) * VARIANCE**K / (1 + VARIANCE) ** L,
             "the coefficient of t^k: binomial with probability v/(1 + v)",
-            (_coefficients(generating),),
+            (_coefficients(generating), Proof("Pascal's recursion, for every L", _pascal)),
         ),
         *_moments(generating, L * VARIANCE / (1 + VARIANCE), L * VARIANCE / (1 + VARIANCE) ** 2),
     )
@@ -240,6 +240,12 @@ def _coefficients(generating: sp.Expr) -> Proof:
         return True
 
     return Proof(f"every coefficient, L = {DEPTHS[0]}…{DEPTHS[-1]}", holds)
+
+
+def _pascal(right: sp.Expr) -> bool:
+    """w_{L+1}(k) = (w_L(k) + v w_L(k − 1))/(1 + v): one block with odds v."""
+    longer, shorter = right.xreplace({L: L + 1}), right.xreplace({K: K - 1})
+    return bool(sp.combsimp((right + VARIANCE * shorter) / longer / (1 + VARIANCE)) == 1)
 
 
 def _cycles(right: sp.Expr) -> bool:

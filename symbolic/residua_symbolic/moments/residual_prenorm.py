@@ -58,7 +58,7 @@ def relu_linear(norm: str) -> Derivation:
             p(l) / p(L),
             ratio,
             "the product of 1 + G/(1 + G k) over the blocks k = l … L − 1: it telescopes",
-            (_telescopes(odds), _multiplied(odds)),
+            (_multiplied(odds), _telescopes(odds)),
         ),
     )
     title = f"Pre-norm, {norm} → ReLU → Linear"
@@ -129,7 +129,7 @@ def linear_relu(norm: str) -> Derivation:
             p(l) / p(L),
             ratio,
             f"the product of 1 + G/{'c' if centred else 'q'}(k) over the blocks k = l … L − 1, in Gammas",
-            (_telescopes(odds), _multiplied(odds)),
+            (_multiplied(odds), _telescopes(odds)),
         ),
         _asymptotics(centred),
     )

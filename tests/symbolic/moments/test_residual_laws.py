@@ -62,8 +62,8 @@ def wrongs(right: sp.Basic) -> list[sp.Basic]:
         return [sp.Tuple(right[0] + 1, right[1]), sp.Tuple(right[1], right[1])]
     if isinstance(right, sp.MatrixExpr):
         return [2 * right, -right]
-    found = [right + 1, right + sp.Rational(1, 1000)]
-    return found if right == 0 else [*found, right * sp.Rational(101, 100)]
+    found = [right + sp.Rational(1, 1000), right + 1 / L]
+    return found
 
 
 class Drawn:
