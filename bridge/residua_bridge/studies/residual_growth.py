@@ -1,6 +1,6 @@
 """Residual networks at initialisation: how stream and gradient grow with depth, by the order of the block."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from residua_bridge.budgets.law import Ladder
 from residua_bridge.experiments.derivations import Derivations
@@ -96,7 +96,7 @@ _LESSON = (
 _UNSURE = "Not every verdict is the expected one: what the laws say about depth is to be read with those that are not."
 
 
-_ORDERS = {
+_ORDERS: dict[str, Callable[[str], bool]] = {
     "Pre-norm": lambda block: "x + (" in block and "Norm →" in block,
     "Post-norm": lambda block: "Norm(x" in block,
     "Without a norm": lambda block: "Norm" not in block,
