@@ -139,8 +139,11 @@ class MomentsDomain(Walk):
     def contract(self, weight: Weight, x: Node) -> Node:
         """Σ_k W_ik x_k: fresh Gaussians with the kernel of x; the gradient comes back through Wᵀ as fresh ones."""
         gain = weight.variance * weight.inputs
-        q = self.moments.same(x.entry, x.entry)
-        c = self.moments.pair(x.entry, x.entry) if self.rows else 0.0
+        try:
+            q = self.moments.same(x.entry, x.entry)
+            c = self.moments.pair(x.entry, x.entry) if self.rows else 0.0
+        except ResiduaError as error:
+            raise ResiduaError(f"predict_moments: {self.where}: {error}") from error
         self._finite(q)
 
         def pull(gradient: Gradient) -> Gradient:

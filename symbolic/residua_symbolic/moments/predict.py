@@ -70,6 +70,8 @@ def _refuse(found: "Predicted", width: ExactWidth | None) -> None:
     places = list(walk(found.places))
     for place in places:
         lost = lost_directions(place.layer)
+        if lost and place.before.width < lost:
+            raise _refused(place, "one feature less its own mean is 0: expected a width above 1")
         if width is None and place.name in found.fresh and lost and place.before.width <= lost + 1:
             raise _refused(place, f"E[1/s²] does not exist at ε = 0: expected a width above {lost + 1}")
         if not math.isfinite(found.seen[place.name].square):
