@@ -167,13 +167,9 @@ def rotation() -> Derivation:
             "equilibrium",
             theta(STEP),
             angle,
-            "where ‖w‖ no longer changes; where it fluctuates, the geometric mean of cos θ is still 1 − ηλ",
-            (
-                Proof(
-                    "its cosine",
-                    lambda right: sp.simplify(sp.cos(right.replace(Arccos, sp.acos)) - 1 + ETA * DECAY) == 0,
-                ),
-            ),
+            "where ‖w‖ no longer changes; where it fluctuates, the geometric mean of cos θ is 1 − ηλ up to the two "
+            "ends, whose part falls as 1/T",
+            (Proof("its cosine; from 0 to π", lambda right: _is_angle(right.replace(Arccos, sp.acos))),),
         ),
         Step(
             "small ηλ",
@@ -387,12 +383,18 @@ def _telescoped(right: sp.Expr) -> bool:
     return True
 
 
+def _is_angle(right: sp.Expr) -> bool:
+    """Its cosine is 1 − ηλ, and it lies between 0 and π (at ηλ = 1/3; it is continuous)."""
+    at = right.subs({ETA: 1, DECAY: sp.Rational(1, 3)})
+    return bool(sp.simplify(sp.cos(right) - 1 + ETA * DECAY) == 0 and 0 < at < sp.pi)
+
+
 def _expands(right: sp.Expr, x: sp.Symbol) -> bool:
-    """cos of the series is 1 − x up to x³."""
+    """cos of the series is 1 − x up to x³, and the angle is positive."""
     root = sp.Symbol("r", positive=True)
     angle = right.removeO().subs(x, root**2)
     rest = sp.series(sp.cos(angle) - 1 + root**2, root, 0, 6).removeO()
-    return bool(sp.simplify(rest) == 0) and right.getO() == sp.Order(x ** sp.Rational(5, 2))
+    return bool(sp.simplify(rest) == 0 and angle.coeff(root) > 0) and right.getO() == sp.Order(x ** sp.Rational(5, 2))
 
 
 def _slope(curvature: sp.Expr, at: sp.Expr) -> sp.Expr:

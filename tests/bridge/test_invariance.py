@@ -8,7 +8,7 @@ import pytest
 
 from residua_bridge.experiments import invariance_rotation, invariance_scale, invariance_smoothness
 from residua_bridge.experiments.invariance_models import Case, hessian_times_weights, passed
-from residua_bridge.experiments.invariance_rates import PLAIN, RATES, Rates
+from residua_bridge.experiments.invariance_rates import BEHIND, PLAIN, RATES, Rates
 from residua_bridge.experiments.invariance_rotation import Angles, fluctuation, walk
 from residua_bridge.experiments.invariance_scale import EPSILON, ScaleInvariance
 from residua_bridge.experiments.invariance_smoothness import SMOOTH, Smoothness
@@ -70,6 +70,9 @@ def test_hessian_times_weights_by_differences() -> None:
 
 def test_rates() -> None:
     section = Rates("x", "x", (), (0.5, 1.1), (1.0, 1e4), By(200, 200)).run(Settings()).section
+    slow, fast = table(section, BEHIND)
+    assert slow[1] < 1 < fast[1]
+    assert slow[3] < slow[2] < 4 < fast[3]  # what no normaliser follows has a bound
     assert words(section) == ["agree", "agree"]
     slow, fast = table(section, PLAIN)
     assert slow[4] < slow[3]

@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 
 from residua_symbolic import ProofError
+from residua_symbolic.domains.tangents import B
 from residua_symbolic.invariance import (
     LARGEST,
     angle,
@@ -87,7 +88,9 @@ def test_every_step_proves_itself_and_refuses_what_is_wrong(law: Any) -> None:
     for step in law().steps:
         if not step.proofs or isinstance(step.right, sp.Tuple):
             continue
-        for wrong in (step.right + 1, step.right * sp.Rational(11, 10) + sp.Integer(step.right == 0)):
+        shifted = (step.right.subs(B, B - 1), step.right.subs(B, B + 1)) if step.right.has(B) else ()
+        doubled = () if step.right == 0 else (2 * step.right, -step.right)
+        for wrong in (step.right + 1, step.right + sp.Rational(1, 10**9), *shifted, *doubled):
             with pytest.raises(ProofError):
                 replace(step, right=wrong).check()
 

@@ -18,6 +18,7 @@ from residua_symbolic import Prediction
 from residua_symbolic.invariance import LARGEST, plain_rates
 
 RATES, PLAIN = "Rates with normalisation", "Rates without normalisation"
+BEHIND = "Gain and shift behind the normaliser trained at the same rate"
 ROWS, INPUTS, STEPS = 32, 4, 12
 BEYOND = 1e4
 RESOLVED = 1e-13  # a loss above its floor by less is rounding
@@ -59,7 +60,7 @@ class Rates:
         section = Section(
             self.title,
             self.prose,
-            tables=(table, self._table(trained)),
+            tables=(table, self._table(trained), self._behind(x, y, bound)),
             figures=(self._figure(trained),),
             verdicts=texts,
         )
@@ -134,6 +135,19 @@ class Rates:
         )
         return Table(RATES, columns, rows, caption)
 
+    def _behind(self, x: Tensor, y: Tensor, bound: float) -> Table:
+        rows = []
+        for times in self.normalised:
+            model = build(_normalised(affine=True), seed=0)
+            losses = _descend(model, x, y, times * bound, STEPS + 1, [], tuple(model[1].parameters()))
+            rows.append((times, times * bound, losses[0], losses[-1]))
+        columns = ("rate over 2/λ_max", "rate; 1 is the bound of γ and β", "loss at the start", f"after {STEPS} steps")
+        caption = (
+            "The same model with γ and β, trained with w. A normalised feature has mean 0 and mean square 1, so that "
+            "the loss has the second derivatives 2 by γ and by β: beyond a rate of 1 they diverge, as plain weights do."
+        )
+        return Table(BEHIND, columns, tuple(rows), caption)
+
     def _figure(self, trained: dict[float, "_Trained"]) -> Figure:
         curves = []
         for times, t in trained.items():
@@ -163,22 +177,35 @@ def _data() -> tuple[Tensor, Tensor]:
     return x, ((y - y.mean()) / y.std(unbiased=False))[:, None]
 
 
-def _descend(model: nn.Sequential, x: Tensor, y: Tensor, rate: float, steps: int, squares: list[float]) -> list[float]:
-    """Losses before each step; ‖w‖² and ‖∇L‖² go to `squares`, in turn."""
+def _normalised(affine: bool) -> Network:
+    return Network((Linear(INPUTS, 1, bias=False), BatchNorm(1, eps=0.0, affine=affine)))
+
+
+def _descend(
+    model: nn.Sequential,
+    x: Tensor,
+    y: Tensor,
+    rate: float,
+    steps: int,
+    squares: list[float],
+    also: tuple[Tensor, ...] = (),
+) -> list[float]:
+    """Losses before each step; ‖w‖² and ‖∇L‖² of the first weights go to `squares`, in turn; `also` is trained too."""
     losses, weight = list[float](), first_weight(model)
     for _ in range(steps):
         loss = ((model(x) - y) ** 2).mean()
-        (gradient,) = torch.autograd.grad(loss, weight)
+        gradient, *others = torch.autograd.grad(loss, (weight, *also))
         losses.append(loss.item())
         squares += [float((weight.detach() ** 2).sum()), float((gradient**2).sum())]
         with torch.no_grad():
             weight -= rate * gradient
+            for tensor, slope in zip(also, others, strict=True):
+                tensor -= rate * slope
     return losses
 
 
 def _trained(x: Tensor, y: Tensor, rate: float, steps: int) -> _Trained:
-    net = Network((Linear(INPUTS, 1, bias=False), BatchNorm(1, eps=0.0, affine=False)))
-    model, found = build(net, seed=0), list[float]()
+    model, found = build(_normalised(affine=False), seed=0), list[float]()
     losses = _descend(model, x, y, rate, steps, found)
     squares = [*found[::2], float((first_weight(model).detach() ** 2).sum())]
     centred = x - x.mean(dim=0)

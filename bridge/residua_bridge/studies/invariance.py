@@ -28,10 +28,10 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     return (
         f"Of {len(verdicts)} verdicts {good} are as expected. Batch normalisation multiplies the squared gradient of a feature by $\\gamma^2 \\kappa/s^2$, exactly; the bound of the literature is "
         f"an equality. So the objective is less smooth wherever $s < |\\gamma|\\sqrt{{\\kappa}}$: by scale of the weights {', '.join(less)}.",
-        f"The weights before it are met by gradients orthogonal to them, and grow by $\\eta^2\\|\\nabla L\\|^2$ a step. That is why {BEYOND:g} times the largest plain rate does no harm: the first step "
-        f"takes ‖w‖² from {float(far[5]):.2g} to {float(far[6]):.2g}, the loss goes on from {float(far[1]):.3g} to {float(far[3]):.3g}, and the effective rate at the end is {float(far[8]):.2g} of the largest plain one.",
+        f"The weights before it are met by gradients orthogonal to them, and grow by $\\eta^2\\|\\nabla L\\|^2$ a step. That is why training at {BEYOND:g} times the largest plain rate does not diverge: the first step "
+        f"takes ‖w‖² from {float(far[5]):.2g} to {float(far[6]):.2g}, the loss goes from {float(far[1]):.3g} to {float(far[3]):.3g}, {float(far[3]) / float(far[4]):.2g} times its floor, and the effective rate at the end is {float(far[8]):.2g} of the largest plain one.",
         f"All of this is exact at ε = 0. At ε = 1e-5 the cosine between w and its gradient is {float(eps[1e-5][2]):.1e}, and the formula gives it to rounding.",
-        f"With weight decay the angle per step is fixed by ηλ alone: $\\cos\\theta = 1 - \\eta\\lambda$ in the geometric mean, exactly, for any loss and noise. At ηλ = {float(turn[0]):g} the root mean square "
+        f"With weight decay the geometric mean of $\\cos\\theta$ is $1 - \\eta\\lambda$ up to the two ends of ‖w‖, whose part falls as 1/T and is known: for any loss and noise. At ηλ = {float(turn[0]):g} the root mean square "
         f"is {float(turn[6]):.4g}, $\\sqrt{{2\\eta\\lambda}}$ = {float(turn[2]):.4g}.",
         "Claims: " + "; ".join(f"{word}: {', '.join(dict.fromkeys(names))}" for word, names in words.items()) + ".",
     )
@@ -50,7 +50,7 @@ STUDY = Study(
     ),
     refuted_by=(
         "A torch model whose gradients before and after differ from the equality by more than rounding; a feature that is smoother where the condition says otherwise; a normalised model whose weights do not grow "
-        "as stated; a training whose geometric mean of cos θ is not 1 − ηλ."
+        "as stated; a training whose geometric mean of cos θ, its two ends taken off, is not 1 − ηλ."
     ),
     experiments=(
         Smoothness(
@@ -92,7 +92,7 @@ STUDY = Study(
             LARGE,
             (
                 "Linear regression, four inputs, full batch. Without normalisation everything is known: beyond $2/\\lambda_{\\max}$ the distance grows by a fixed factor a step. With batch normalisation after the same Linear "
-                "layer the loss is bounded, and its gradient falls as 1/‖w‖; a step that is far too large leaves long weights, and long weights make small steps.",
+                "layer the loss is bounded, and its gradient falls as 1/‖w‖; a step that is far too large leaves long weights, and long weights make small steps. What is not followed by a normaliser, γ and β among it, keeps the bound of its own.",
             ),
             (0.5, 0.99, 1.01, 1.1, 2.0),
             (1.0, 10.0, 100.0, 1e3, BEYOND),
