@@ -105,3 +105,13 @@ def test_refusals() -> None:
         StreamedMoments([1.0]).estimate("mean")
     with pytest.raises(DescriptionError, match="at least one sample"):
         StreamedMoments().estimate("median")
+
+
+def test_the_tail_of_a_sum_is_that_of_the_whole_however_it_is_grouped() -> None:
+    """Those kept for the median are among the largest as well: none may count twice."""
+    samples = np.random.default_rng(0).lognormal(0, 2, 50_000)
+    whole, (a, b, c) = StreamedMoments(samples), map(StreamedMoments, np.split(samples, [7, 20_000]))
+    for merged in ((a + b) + c, a + (b + c), c + (a + b)):
+        assert np.array_equal(np.sort(merged._largest), np.sort(whole._largest))
+        assert merged.tail_index == pytest.approx(whole.tail_index, rel=1e-13)
+        assert merged.warning == whole.warning
