@@ -18,6 +18,7 @@ a = sp.Symbol("a", positive=True)
 SOLUTION = s * sp.exp(2 * s * t) / (sp.exp(2 * s * t) - 1 + s / a0)
 HALF = sp.log(s / a0 - 1) / (2 * s)
 MEAN_HALF = with_psi((sp.log(4 * s / (c * (1 / n + 1 / h))) - log_mean(h)) / (2 * s))
+CHI_SQUARE = sp.Symbol("chi^2")
 RATE = 2 * a * (s - a)
 FLOW = ("gradient flow, that is descent in the limit of small steps", "whitened inputs: X Xᵀ/N = 1")
 
@@ -123,8 +124,9 @@ def derive_random_start() -> Derivation:
         Step(
             "its law",
             sp.Symbol(r"a_0"),
-            c * (1 / n + 1 / h) / 4 * sp.Symbol("chi^2"),
+            c * (1 / n + 1 / h) / 4 * CHI_SQUARE,
             "χ² has h degrees of freedom: u_0 has h entries of variance c/n, z_0 of c/h, all independent",
+            (Proof("variance of an entry of u_0 + z_0", lambda right: _has_that_variance(right, grows, z0)),),
         ),
         *power.steps[-1:],
         Step(
@@ -257,6 +259,13 @@ def _effective(right: Any, u0: Any, z0: Any) -> bool:
     early, late = (u0 + z0) / 2 * sp.exp(s * t), (u0 - z0) / 2 * sp.exp(-s * t)
     product = sp.expand((early + late) * (early - late) * sp.exp(-2 * s * t))
     return bool(sp.expand(sp.limit(product, t, sp.oo) - right.subs(rho, u0 + z0)) == 0)
+
+
+def _has_that_variance(right: Any, u0: Any, z0: Any) -> bool:
+    """ρ²/4 with ρ² = (variance of an entry) χ²_h, a sum of h squares of independent centred Gaussians."""
+    moments = {(2, 0): c / n, (0, 2): c / h, (1, 1): sp.Integer(0)}
+    square = sum(moments[powers] * factor for powers, factor in sp.Poly((u0 + z0) ** 2, u0, z0).terms())
+    return bool(sp.expand(right - square * CHI_SQUARE / 4) == 0)
 
 
 def _mean_of_log(right: Any) -> bool:

@@ -39,12 +39,13 @@ def derive_regression() -> Derivation:
     gradient, next_one = sp.Function(r"\nabla L")(now), best + DECAY * (now - best)
     direction, loss = sp.Symbol(r"dL"), sp.Symbol("L")
     X, y, w, v, form = _matrices()
+    direction_of = 2 * v.T * X.T * (X * w - y) / N
     steps = (
         Step("loss", loss, form, "definition: mean square error of N rows, one output"),
         Step(
             "gradient",
             direction,
-            2 * v.T * X.T * (X * w - y) / N,
+            direction_of,
             "the part of first order of L(w + v)",
             (Proof("matrices of symbolic size, expanded", lambda right: _is_derivative(right, form, w, v)),),
         ),
@@ -53,6 +54,11 @@ def derive_regression() -> Derivation:
             gradient,
             H * (now - best),
             "H = 2 XᵀX/N, and w_* is where the gradient vanishes: H w_* = 2 Xᵀy/N",
+            (
+                Proof(
+                    "exact rationals, beside the gradient above", lambda right: _vanishes_at_best(right, direction_of)
+                ),
+            ),
         ),
         Step(
             "one step",
@@ -111,6 +117,27 @@ def _by_induction(right: Any, next_one: Any) -> bool:
 
 def _along(right: Any, formula: Any) -> bool:
     return bool(sp.simplify((formula - best).subs(H, lam).subs({w0: c0, best: 0}) - right) == 0)
+
+
+def _vanishes_at_best(right: Any, direction_of: Any) -> bool:
+    """Along every unit vector, four rows and three weights."""
+    X, y, w, v, _ = _matrices()
+    rows = sp.Matrix([[1, 2, -1], [0, 1, 3], [2, -1, 1], [1, 1, 0]])
+    target, point = sp.Matrix([1, -2, 3, 1]), sp.Matrix([sp.Rational(1, 2), -1, sp.Rational(2, 3)])
+    hessian, solution = rows.T * rows / 2, (rows.T * rows).LUsolve(rows.T * target)
+    known = {"H": hessian, "w_t": point, "w_*": solution}
+    stated = sp.zeros(3, 1)
+    for term in sp.expand(right).as_ordered_terms():
+        value = sp.eye(3)
+        for factor in term.as_ordered_factors():
+            value = value * known.get(str(factor), factor)
+        stated += value
+    sized = direction_of.subs({X.shape[0]: 4, X.shape[1]: 3})
+    names = {str(one): one for one in sized.atoms(sp.MatrixSymbol)}
+    numbers = {names["X"]: rows, names["y"]: target, names["w"]: point}
+    units = [sp.eye(3)[:, i] for i in range(3)]
+    slopes = [sized.subs({**numbers, names["v"]: unit}).subs(N, 4).doit() for unit in units]
+    return all(slope[0, 0] == one for slope, one in zip(slopes, stated, strict=True))
 
 
 def _met_exactly(right: Any) -> bool:

@@ -20,8 +20,20 @@ def derive_remainder() -> Derivation:
     v, W, x = _matrices()
     new_v, new_W = v - eta * g * (W * x).T, W - eta * g * v.T * x.T
     steps = (
-        Step("second layer", sp.Symbol("v'"), new_v, "one step of descent, g the derivative of the loss by f"),
-        Step("first layer", sp.Symbol("W'"), new_W, "the same step"),
+        Step(
+            "second layer",
+            sp.Symbol("v'"),
+            new_v,
+            "one step of descent, g the derivative of the loss by f",
+            (Proof("entry by entry, two inputs and three hidden units", lambda right: _steps(right, v)),),
+        ),
+        Step(
+            "first layer",
+            sp.Symbol("W'"),
+            new_W,
+            "the same step",
+            (Proof("entry by entry, two inputs and three hidden units", lambda right: _steps(right, W)),),
+        ),
         Step(
             "remainder",
             sp.Symbol("R"),
@@ -57,6 +69,15 @@ def _is_remainder(right: Any, new_v: Any, new_W: Any) -> bool:
     second = [term for term in terms if term.as_coeff_mmul()[0].has(eta**2)]
     stated = (right / f / square) * x.T * W.T * v.T * x.T * x
     return len(second) == 1 and sp.expand((second[0] - stated).doit()) == sp.ZeroMatrix(1, 1)
+
+
+def _steps(right: Any, by: Any) -> bool:
+    """−η ∂L/∂(entry), L any function of f = v W x with derivative g."""
+    v, W, x = _matrices()
+    sizes = {W.shape[0]: 3, W.shape[1]: 2}
+    value, entries = (v * W * x).subs(sizes).as_explicit()[0], by.subs(sizes).as_explicit()
+    moved = entries.applyfunc(lambda entry: entry - eta * g * sp.diff(value, entry))
+    return bool((right.subs(sizes).as_explicit() - moved).expand() == sp.zeros(*entries.shape))
 
 
 def _entrywise(right: Any) -> bool:

@@ -29,7 +29,7 @@ def test_every_step_is_proved() -> None:
     derivation = derive_regression()
     derivation.check()
     assert derivation.formula == best + DECAY**t * (w0 - best)
-    assert sum(bool(step.proofs) for step in derivation.steps) == 4
+    assert sum(bool(step.proofs) for step in derivation.steps) == 5
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,13 @@ def test_a_wrong_step_is_refused(name: str, wrong: sp.Expr) -> None:
 
 
 def test_a_wrong_gradient_and_a_wrong_factor_are_refused() -> None:
-    for name, factor in (("gradient", 2), ("gradient", -1), ("along an eigenvector", 2)):
+    for name, factor in (
+        ("gradient", 2),
+        ("gradient", -1),
+        ("minimum", 2),
+        ("minimum", -1),
+        ("along an eigenvector", 2),
+    ):
         step = next(step for step in derive_regression().steps if step.name == name)
         with pytest.raises(ProofError):
             replace(step, right=factor * step.right).check()
