@@ -19,6 +19,7 @@ bench: .venv/installed-bench
 	$(BIN)/python benchmarks/jacobian.py
 	$(BIN)/python benchmarks/differentiation.py
 	$(BIN)/python benchmarks/taylor.py
+	$(BIN)/python benchmarks/ensembles.py
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
