@@ -99,6 +99,7 @@ def test_reports_without_any_stay_as_they_were() -> None:
     names = set(re.findall(r'"(\w+)":', report(plain).to_json()))
     assert {"xscale", "verdict"} <= names
     assert not {"waterfalls", "budget", "ticks"} & names
+    assert Findings.from_json(report(plain).to_json()) == report(plain)
 
 
 def test_words_name_the_causes_and_leave_out_what_does_not_matter() -> None:
