@@ -105,7 +105,8 @@ class WidthAndDepth:
         caption = (
             "R is the squared gradient at the input over that at the output, one input a net. The mean has a standard "
             "error where E R² exists; where it does, it is that of a distribution with heavy tails, and at large L a "
-            "sample of this size mostly falls short of the mean. The last column is about the mean logarithm."
+            "sample of this size mostly falls short of the mean. The last column is about the mean logarithm. "
+            "The verdict is on all places together, so that deep narrow nets, with their large logarithms, weigh most."
         )
         return Table(GRID, columns, tuple(rows), caption)
 
@@ -159,7 +160,8 @@ class WholeDistribution:
             for cell in settings.track(self.cells, self.title)
         }
         found = self._compared(seen, count)
-        text = as_text(found, f"distribution of the gradient ratio, {self.kind}: its deciles", "agree", "")
+        note = found.reason.replace("rounding", "sampling")
+        text = as_text(found, f"distribution of the gradient ratio, {self.kind}: its deciles", "agree", note)
         section = Section(
             self.title, self.prose, tables=(self._tails(seen),), figures=(self._figure(seen),), verdicts=(text,)
         )

@@ -102,7 +102,7 @@ def with_constant_statistics(kind: str) -> Law:
         return ratio(kind, sizes).mean * (1 + error.at(int(sizes["width"]), int(sizes["depth"])))
 
     dropped: dict[str, Callable[[Sizes], float]] = {
-        "approximation: the dropped projectors": lambda sizes: ratio(kind, sizes).mean - claimed(sizes)
+        "dropped projectors": lambda sizes: ratio(kind, sizes).mean - claimed(sizes)
     }
     statement = _words(kind, r"what (1.11) says, $\mathbb{E}\|\prod W_l/s_l\|^2/n$")
     return Law(statement, MEAN, claimed, causes=dropped, approximations=tuple(dropped))
@@ -126,7 +126,7 @@ def rms_relu_law() -> Law:
         width = int(sizes["width"])
         return math.exp((sizes["depth"] - 2) * rms_relu_log(width)[0] + rms_relu_first(width))
 
-    statement = r"RMSNorm, ReLU: the mean logarithm of $F = \chi^2_{K-1}/\chi^2_K$"
+    statement = r"RMSNorm, ReLU, given $K \geq 2$ in every layer: $\mathbb{E}\log F$, $F = \chi^2_{K-1}/\chi^2_K$"
     return Law(statement, r"$\exp\mathbb{E}\log(\|u_1\|^2/\|u_L\|^2)$", value)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.stats import beta
 
 from residua_bridge.compare import compare
@@ -11,8 +12,8 @@ from residua_bridge.experiments.layernorm_sources import Floats
 from residua_bridge.findings import Curve, Figure, Section, Table
 from residua_bridge.rendering import as_text
 from residua_bridge.study import By, Finding, Settings
-from residua_network import LayerNorm, Linear, Network, RMSNorm
-from residua_numeric import Measurement
+from residua_network import BatchNorm, LayerNorm, Linear, Network, RMSNorm
+from residua_numeric import Measurement, build
 from residua_numeric.initial import initial_statistics
 from residua_symbolic import Prediction
 from residua_symbolic.domains.tangents import n
@@ -22,6 +23,7 @@ from residua_symbolic.overstatement import error_of_one
 SHARES = "Share of the squared gradient that (1.10) overstates"
 KINDS = {"layernorm": LayerNorm, "rmsnorm": RMSNorm}
 RESOLUTION = 0.1
+ROWS = "What the other rows of a batch change"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Overstated:
         found = compare(prediction, Measurement(SHARES, values[None], "float64", errors[None], {}))
         text = as_text(found, SHARES, "agree", found.reason.replace("rounding", "sampling"))
         table, figure = self._table(seen, cells), self._figure(seen, cells)
-        section = Section(self.title, self.prose, shown, (table,), (figure,), (text,))
+        section = Section(self.title, self.prose, shown, (table, others()), (figure,), (text,))
         return Finding(section, (found,))
 
     def _table(self, seen: dict[tuple[str, int], Floats], cells: list[tuple[str, int]]) -> Table:
@@ -96,6 +98,28 @@ def lost(kind: str, width: int) -> float:
     """(n − kept)/n: the mean share of a random gradient that the normaliser takes away."""
     kept, _ = freedoms(kind)
     return float((n - kept).subs(n, width)) / width
+
+
+def others(width: int = 8, rows: int = 6) -> Table:
+    """Largest change of a row's output and of the gradient at it when all other rows are drawn anew."""
+    found: list[tuple[str | float, ...]] = []
+    for name, kind in {**KINDS, "batchnorm": BatchNorm}.items():
+        model, random = build(Network((kind(width, eps=0.0),)), seed=0), torch.Generator().manual_seed(0)
+        one, g = (torch.randn(1, width, generator=random, dtype=torch.float64) for _ in range(2))
+        seen = []
+        for _ in range(2):
+            rest, above = (torch.randn(rows - 1, width, generator=random, dtype=torch.float64) for _ in range(2))
+            x = torch.cat((one, rest)).requires_grad_()
+            y = model(x)
+            (slope,) = torch.autograd.grad((y * torch.cat((g, above))).sum(), x)
+            seen.append((y.detach()[0], slope[0]))
+        found.append((name, *(float((a - b).abs().max()) for a, b in zip(*seen, strict=True))))
+    caption = (
+        f"One row of width {width} beside {rows - 1} others, twice: the row and the gradient above it are the same."
+    )
+    return Table(
+        ROWS, ("normaliser", "change of the row's output", "change of the gradient at it"), tuple(found), caption
+    )
 
 
 def _shares(kind: str, width: int, count: int) -> Floats:

@@ -7,7 +7,7 @@ from residua_bridge.budgets.law import Ladder
 from residua_bridge.experiments import layernorm_laws as laws
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.layernorm_budgets import JudgedLaws, Met, PlantedLaws
-from residua_bridge.experiments.layernorm_claims import INTERIOR, LAWS, MET, POPULAR, RELU, claims
+from residua_bridge.experiments.layernorm_claims import INTERIOR, LAWS, MET, POPULAR, RELU, RELU_MET, claims
 from residua_bridge.experiments.layernorm_grid import GRID, TAILS, WholeDistribution, WidthAndDepth
 from residua_bridge.experiments.layernorm_overstated import SHARES, Overstated
 from residua_bridge.experiments.layernorm_relu import CORRECTION, ReluCorrection, rarity
@@ -53,7 +53,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
         f"{exp(float(row[6])):.3g}. Both rates lie between $1/(n-2)$ and $1/(n-3)$ in size. Which of the two somebody reports decides whether gradients “explode” or “vanish”; "
         "in the limit of large width at fixed depth they do neither, and what counts is L/n.",
         f"With a ReLU between the law is exact too, up to one expectation over a sphere; a layer adds {float(correction[4]):.4g}/n at n = {correction[0]}, and $(2 - 2/\\pi)/n$ in the limit. With RMS "
-        f"normalisation and ReLU the mean exists at no width, for a reason that no experiment sees: at n = 64 it takes an event of probability $10^{{{rarity(64):.0f}}}$.",
+        f"normalisation and ReLU the mean is infinite at every width, from two layers on, for a reason that no experiment sees: at n = 64 it takes an event of probability $10^{{{rarity(64):.0f}}}$.",
         f"Planted mistakes: {caught} of {len(planted)} are noticed.",
         "Claims: " + "; ".join(f"{word}: {', '.join(dict.fromkeys(names))}" for word, names in words.items()) + ".",
     )
@@ -223,7 +223,7 @@ STUDY = Study(
             (
                 "Linear, layer normalisation, ReLU. The gradient still comes through $W^T$ isotropic beside h, and the mask keeps its K active entries, less the direction of h. So the factor of a layer depends on the "
                 "direction x̂ alone, which is uniform on a sphere and new in every layer: the law is exact at every width, and its one expectation is a double integral.",
-                "Under RMS normalisation h is the whole of the mask's part along x̂: F is $\\chi^2_{K-1}/\\chi^2_K$, the linear law at a random width. Two active entries, which occur at every width, make its mean infinite.",
+                "Under RMS normalisation h is the whole of the mask's part along x̂: F is $\\chi^2_{K-1}/\\chi^2_K$, the linear law at a random width. Two active entries, which occur at every width $n \\geq 2$, make its mean infinite from two layers on. With one active entry no gradient passes, and with none nothing does: the net is dead, log F is −∞ or not defined. So the mean logarithm under RMS is that of nets in which every layer has two active entries or more.",
             ),
             (layer_relu.relu_rate, layer_relu.relu_correction),
         ),
@@ -240,7 +240,7 @@ STUDY = Study(
         ),
         JudgedLaws(
             "layernorm-relu-met",
-            "ReLU between: met along ladders",
+            RELU_MET,
             (
                 "The exact law; its limit, 1, with the ladder's own fit of the correction; and the mean logarithm under RMS normalisation.",
             ),

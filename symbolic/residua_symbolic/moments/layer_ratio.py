@@ -1,8 +1,9 @@
 """The whole distribution of the gradient ratio of a linear net with layer or RMS normalisation, for any widths.
 
-R = ‖g_0‖²/‖g_L‖² over the normalised widths n_0 (the input), n_1, …, n_L is a product of independent factors: χ²/n_0 of
-n_0 − 1 degrees of freedom, a quotient χ²(kept)/χ²(kept + 1) at each of n_1 … n_{L−1}, and at the last n_L B/χ², B the
-Beta share of a random gradient that the normaliser keeps. The variance of the weights cancels.
+R = ‖g_0‖²/‖g_L‖², for an input of mean square 1, over the widths n_0 (the input), n_1, …, n_L is a product of
+independent factors: χ²/n_0 of n_0 − 1 degrees of freedom, a quotient χ²(kept)/χ²(kept + 1) at each of n_1 …
+n_{L−1}, and at the last n_L B/χ², B the Beta share of a random gradient that the normaliser keeps. The variance of the
+weights cancels.
 """
 
 import math
@@ -27,7 +28,8 @@ NODES = 1024  # of the inversion by the midpoint rule, which is off by what log 
 
 @dataclass(frozen=True)
 class LayerRatio:
-    """R of one input through Linear(n_0, n_1), normaliser, …, Linear(n_{L−1}, n_L), normaliser; ε = 0, no affine part.
+    """R of one input of mean square 1 through Linear(n_0, n_1), normaliser, …, Linear(n_{L−1}, n_L), normaliser; ε = 0,
+    no affine part.
 
     Raises ResiduaError for a kind without a law, for no layer, and for a width that leaves no direction.
     """

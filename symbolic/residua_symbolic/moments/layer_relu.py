@@ -30,7 +30,7 @@ K, SUM, SQUARES = sp.symbols("K S_+ Q", positive=True)
 Z = sp.Symbol("z", real=True)
 SETTING = (
     "He weights: independent, normal, variance 2/n, square matrices; no bias; γ = 1, β = 0, ε = 0",
-    "one input; the gradient from above isotropic, independent of the weights",
+    "one input of mean square 1; the gradient from above isotropic, independent of the weights",
 )
 SIZES = (3, 4, 5)
 
@@ -74,7 +74,9 @@ def relu_rate() -> Derivation:
             "mean",
             E(FACTOR),
             formula,
-            "2/n from the weights, times what is kept, times E 1/s², with Q and K of one and the same x̂",
+            "F belongs to x̂: 2/n from the weights, times what is kept of the gradient at x̂, times 1/s² of the layer "
+            "that x̂ goes into, so that Q and K are of one and the same x̂; it is not the ratio of two neighbouring "
+            "gradients, whose 1/s² has another Q, but the product over all layers is the same, up to its edges",
             (
                 Proof(
                     "the two steps put together",

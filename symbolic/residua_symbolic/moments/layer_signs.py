@@ -67,11 +67,16 @@ def _integral(bound: sp.Expr, sign: int, kept: sp.Expr) -> Proof:
         (total,) = right.atoms(sp.Integral)
         return (
             total.limits == (sp.Tuple(X, 0, 1),)
-            and same(right - sign * total, bound)
+            and _leaves(right - sign * total, bound)
             and same(bound + sign * total.function, 1 / (kept - X))
         )
 
     return Proof("every n: the integrands, and the bound", holds)
+
+
+def _leaves(rest: sp.Expr, bound: sp.Expr) -> bool:
+    """Whether the bound is all that is left, no part of the integral or series with it."""
+    return not rest.has(sp.Integral, sp.Sum) and same(rest, bound)
 
 
 def _positive_integrand(kept: sp.Expr) -> Proof:
@@ -126,7 +131,7 @@ def _series(y: sp.Expr, sign: int, kept: sp.Expr) -> Proof:
 
     def holds(right: sp.Expr) -> bool:
         (total,) = right.atoms(sp.Sum)
-        return same(summand(right), terms) and same(right - sign * total, 1 / y)
+        return same(summand(right), terms) and _leaves(right - sign * total, 1 / y)
 
     return Proof("every n: term by term, and the bound", holds)
 

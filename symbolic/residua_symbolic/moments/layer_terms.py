@@ -16,7 +16,8 @@ FACTOR, RATIO, SIGMA, S = sp.symbols("F R sigma s", positive=True)
 U, H = sp.symbols("U H", positive=True)  # ‖u‖² and ‖h‖²
 SETTING = (
     "every W square, entries independent, normal, mean 0, equal variance; no bias; γ = 1, β = 0, ε = 0",
-    "one input h ≠ 0; the gradient at the output isotropic, independent of the weights",
+    "one input of mean square 1 (one of mean square q divides every R by q); the gradient at the output isotropic, "
+    "independent of the weights",
 )
 
 
@@ -45,8 +46,9 @@ def beside_input() -> Plain:
 
 
 def same(a: sp.Expr, b: sp.Expr) -> bool:
-    """Whether two expressions are equal, by SymPy's simplification of the difference."""
-    return bool(sp.simplify(a - b) == 0)
+    """Whether two expressions are equal: their difference put over one denominator, or simplified by SymPy."""
+    rest = a - b
+    return bool((sp.cancel if rest.is_rational_function() else sp.simplify)(rest) == 0)
 
 
 def positive(e: sp.Expr, kept: sp.Expr, *others: sp.Symbol) -> bool:

@@ -26,13 +26,13 @@ from residua_symbolic.printing import latex
 LAWS = (rate, log_rate, log_spread, signs, through_depth)
 
 
-def ensemble(kind: str, widths: tuple[int, ...], count: int, seed: int) -> Any:
+def ensemble(kind: str, widths: tuple[int, ...], count: int, seed: int, length: float = 1) -> Any:
     """‖g_0‖²/‖g_L‖² of nets drawn by hand: widths of the input and of every layer; weights of variance 3/n."""
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
         h = rng.normal(size=widths[0])
-        h *= np.sqrt(widths[0]) / np.linalg.norm(h)
+        h *= length * np.sqrt(widths[0]) / np.linalg.norm(h)
         passed = []
         for inside, outside in pairwise(widths):
             W = rng.normal(size=(outside, inside)) * np.sqrt(3 / inside)
@@ -60,6 +60,13 @@ def test_the_whole_distribution_is_exact(kind: str, widths: tuple[int, ...]) -> 
     spread = (logs - logs.mean()) ** 2
     assert abs(spread.mean() - law.log_variance) < 4 * spread.std() / np.sqrt(len(logs))
     assert abs(ratios.mean() - law.mean) < 5 * np.sqrt(law.variance / len(ratios))
+
+
+def test_an_input_of_another_length_divides_the_ratio() -> None:
+    """The assumption that its mean square is 1: one four times as large makes every ratio a quarter."""
+    assert all("mean square 1" in " ".join(law(kind).assumptions) for law in LAWS for kind in KINDS)
+    unit, longer = (ensemble("layernorm", (6, 6, 6), 5, seed=4, length=length) for length in (1, 2))
+    assert longer == pytest.approx(unit / 4)
 
 
 def test_a_law_with_one_degree_of_freedom_more_is_noticed() -> None:
@@ -117,6 +124,14 @@ def test_it_is_the_true_part_of_the_law_of_what_003_overstates(kind: str) -> Non
     assert claimed / truth == pytest.approx(1 + error_through_depth(kind).at(5, 1), rel=1e-12)
 
 
+def mistakes(right: sp.Expr, size: sp.Symbol) -> tuple[sp.Expr, ...]:
+    """Wrong right-hand sides: a little more, a term of order 1/size, twice it, its negative, one less of the size."""
+    small = sp.Rational(1, 10**9)
+    shifted = (right.subs(size, size - 1),) if right.has(size) else ()
+    doubled = () if right == 0 else (2 * right, -right)
+    return (right + small, right + 1 / size, *doubled, *shifted)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("law", LAWS)
 def test_every_step_proves_itself_and_refuses_what_is_wrong(kind: str, law: Any) -> None:
@@ -125,7 +140,7 @@ def test_every_step_proves_itself_and_refuses_what_is_wrong(kind: str, law: Any)
     for step in derivation.steps:
         if not step.proofs or isinstance(step.right, sp.Tuple):
             continue
-        for wrong in (step.right + 1, step.right * sp.Rational(11, 10) + sp.Integer(step.right == 0)):
+        for wrong in mistakes(step.right, n):
             with pytest.raises(ProofError):
                 replace(step, right=wrong).check()
 
