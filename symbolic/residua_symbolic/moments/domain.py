@@ -21,7 +21,7 @@ from residua_symbolic.moments.walk import BatchStatisticsError, Walk, Weight
 Pull = Callable[[Gradient], Gradient]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Node:
     """An array (rows, width) of the tape: what its entries are, and how a gradient passes to what it is made of."""
 
@@ -62,7 +62,7 @@ class Node:
         return self.domain.product_of(self.domain.function("reciprocal", self), other)
 
 
-@dataclass
+@dataclass(repr=False)
 class MomentsDomain(Walk):
     """Forward maps at infinite width. `rows`: whether rows meet in some layer; only then are covariances kept."""
 

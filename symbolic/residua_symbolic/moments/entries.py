@@ -17,7 +17,7 @@ class Base:
     shared: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)  # shared parts written out would never end
 class Function:
     """φ(entry); "φ'" stands for the derivative of φ."""
 
@@ -25,7 +25,7 @@ class Function:
     of: "Entry"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Product:
     """left · right, row by row."""
 
@@ -33,14 +33,14 @@ class Product:
     right: "Entry"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchMean:
     """The mean over infinitely many rows: the expectation given what the rows share."""
 
     of: "Entry"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Normalised:
     """(x − mean) / sqrt(variance + ε) over a finite batch of Gaussian entries x; `of` is x without its shared part."""
 
@@ -51,7 +51,7 @@ class Normalised:
 Atom = Base | Function | Product | BatchMean | Normalised
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Entry:
     """constant + Σ coefficient · atom."""
 

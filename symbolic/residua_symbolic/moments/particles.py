@@ -20,7 +20,7 @@ from residua_symbolic.moments.walk import Walk, Weight
 Pull = Callable[[Floats], Floats]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Draws:
     """An array (features, rows), or (features, 1) where rows share it, on the tape."""
 
@@ -67,7 +67,7 @@ class Draws:
         return Draws(self.domain, values, self.width, pulls)
 
 
-@dataclass
+@dataclass(repr=False)
 class ParticleDomain(Walk):
     """Forward maps over draws of `features` features in `batch` rows."""
 
