@@ -92,7 +92,7 @@ STUDY = Study(
             LARGE,
             (
                 "Linear regression, four inputs, full batch. Without normalisation everything is known: beyond $2/\\lambda_{\\max}$ the distance grows by a fixed factor a step. With batch normalisation after the same Linear "
-                "layer the loss is bounded, and its gradient falls as 1/‖w‖; a step that is far too large leaves long weights, and long weights make small steps. What is not followed by a normaliser, γ and β among it, keeps the bound of its own.",
+                "layer the loss is bounded, and its gradient falls as 1/‖w‖; a step that is far too large leaves long weights, and long weights make small steps. The γ and β behind the normaliser keep a bound of their own.",
             ),
             (0.5, 0.99, 1.01, 1.1, 2.0),
             (1.0, 10.0, 100.0, 1e3, BEYOND),
