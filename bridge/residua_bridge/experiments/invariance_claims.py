@@ -56,8 +56,8 @@ def _larger_rates(e: Evidence) -> tuple[Judged, ...]:
     behind = bool(grown) and all(grown) and not any(grows for rate, grows in learned if rate < 1)
     proved = e.proved("Rates without normalisation", "bound")
     beyond = (
-        "for γ and β behind it, by which the loss here is quadratic: they keep the bound 2/λ_max of their own, 1, beyond "
-        "which this training diverges"
+        "for γ and β behind it, by which the loss here is quadratic: they keep the bound 2/λ_max of their own, 1, "
+        "beyond which this training diverges"
     )
     return (Judged(held, "conditional", words), Judged(behind and proved, "false", beyond))
 
