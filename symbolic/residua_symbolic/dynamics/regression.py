@@ -121,7 +121,7 @@ def _along(right: Any, formula: Any) -> bool:
 
 def _vanishes_at_best(right: Any, direction_of: Any) -> bool:
     """Along every unit vector, four rows and three weights."""
-    X, y, w, v, _ = _matrices()
+    X = _matrices()[0]
     rows = sp.Matrix([[1, 2, -1], [0, 1, 3], [2, -1, 1], [1, 1, 0]])
     target, point = sp.Matrix([1, -2, 3, 1]), sp.Matrix([sp.Rational(1, 2), -1, sp.Rational(2, 3)])
     hessian, solution = rows.T * rows / 2, (rows.T * rows).LUsolve(rows.T * target)
