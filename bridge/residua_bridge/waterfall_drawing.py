@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 MOST = 8  # panels of a picture; more do not fit a page
+MOST_TICKS, LETTERS = 5, 26  # below a panel: ticks, and letters of all labels, which its width has room for
 WIDTH = 6.2  # inches
 ROW, HEAD, FOOT = 0.19, 0.34, 0.42  # inches of a row, above and below a panel
 ADDS: dict[str, Any] = {"facecolor": "#0072B2", "edgecolor": "#0072B2"}
@@ -90,10 +91,19 @@ def _panel(axes: "Axes", panel: Steps) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
     axes.ticklabel_format(axis="x", useOffset=False)
-    axes.locator_params(axis="x", nbins=5)
     axes.set_xlim(*_ends(budget))
+    _few_ticks(axes)
     for row, words in enumerate(said):
         _say(axes, words, 1.02, row)
+
+
+def _few_ticks(axes: "Axes") -> None:
+    """As many as have room for their labels: those of a span far below the value are long."""
+    axes.locator_params(axis="x", nbins=MOST_TICKS)
+    low, high = axes.get_xlim()
+    ticks = [float(x) for x in axes.get_xticks() if low <= x <= high]
+    longest = max(map(len, axes.xaxis.get_major_formatter().format_ticks(ticks)), default=0)
+    axes.set_xticks(ticks[:: math.ceil(len(ticks) / max(1, LETTERS // (2 + longest))) or 1])
 
 
 def _digits(budget: BudgetText) -> int:

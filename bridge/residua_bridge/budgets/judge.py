@@ -145,7 +145,7 @@ def _word(state: _State, level: float, last: bool) -> Word | None:
 def _named(state: _State) -> Word:
     """Of a law that does not hold: whether it does at the point."""
     worst = max(state.groups, key=lambda g: abs(g.z))
-    off = f"{abs(worst.z):.1f} standard errors off"
+    off = f"{abs(worst.z):.{'1f' if abs(worst.z) < 1000 else '1e'}} {_unit(state)} off"
     limit = " in the limit" if worst.fit.corrections else ""
     if len(state.groups) > 1:
         off += f" at {_sizes(worst)}"
@@ -157,7 +157,19 @@ def _named(state: _State) -> Word:
 def _within(state: _State) -> str:
     worst = max(state.groups, key=lambda g: abs(g.z))
     where = " in the limit" if worst.fit.corrections else ""
-    return f"the difference lies within sampling{where}: {abs(worst.z):.1f} standard errors of {worst.bar:.2%} at most"
+    size = f"{worst.bar:.2%}" if worst.bar >= 1e-4 else f"{100 * worst.bar:.1g}%"
+    cause = "sampling" if _random(state) else "the bars of rounding and of the causes"
+    return f"the difference lies within {cause}{where}: {abs(worst.z):.1f} {_unit(state)} of {size} at most"
+
+
+def _random(state: _State) -> bool:
+    """Whether anything was drawn more than once: one repetition is all that a source without chance has to give."""
+    return any(r.measured.count > 1 for group in state.groups for r in group.rungs)
+
+
+def _unit(state: _State) -> str:
+    """What a difference is counted in."""
+    return "standard errors" if _random(state) else "bars"
 
 
 def _single_size(state: _State) -> Word:

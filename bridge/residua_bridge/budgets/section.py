@@ -1,6 +1,5 @@
 """Judged laws as a section of a report: verdicts with their budgets, waterfalls, and a figure a ladder."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -201,7 +200,7 @@ def _column(b: Budget, size: str) -> set[float]:
 
 
 def _numbers(r: Rung) -> tuple[Cell, ...]:
-    off = abs(r.measured - r.predicted) / r.bar if r.bar > 0 else math.nan
+    off: Cell = abs(r.measured - r.predicted) / r.bar if r.bar > 0 else "–"
     return (r.repetitions, r.predicted, r.measured, r.bar, off)
 
 

@@ -5,16 +5,19 @@ import math
 import re
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import style
 from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
-from residua_bridge import reporting, waterfall_drawing
+from residua_bridge import figures, reporting, waterfall_drawing
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law, Sizes
-from residua_bridge.budgets.section import Case, budgets_section, ladder_figures, said, waterfalls
+from residua_bridge.budgets.section import Case, budgets_section, ladder_figures, rungs_table, said, waterfalls
 from residua_bridge.findings import BudgetText, Figure, Findings, Section, Steps, TermText, Waterfall
 from residua_bridge.formats import formats, named
 from residua_bridge.rendering import render
@@ -206,3 +209,32 @@ def test_ladder_figures_show_points_fit_and_limit() -> None:
     fit = next(curve for curve in figure.curves if curve.label == "fit")
     assert np.interp(16, fit.x, fit.y) == pytest.approx(measured.y[0], abs=4 * measured.spread[0])
     assert [f.name for f in ladder_figures("l", cases()[2])] == ["l-width", "l-depth"]
+
+
+class Fixed:
+    """Nothing random."""
+
+    def draw(self, sizes: Sizes, repetitions: int, block: int) -> NDArray[np.float64]:
+        return np.full(repetitions, 1.0)
+
+
+def test_a_source_without_chance_is_not_said_to_be_sampled() -> None:
+    found = judged(Law("one", "one", lambda sizes: 1.0), Fixed(), Ladder({"steps": 1}, {}, 1, 1e-6))
+    assert "bars of rounding" in found.reason
+    assert "sampling" not in found.reason
+    assert "0.00%" not in found.reason
+    assert [row[-1] for row in rungs_table("fixed", [Case(found, "one")]).rows] == ["–"]
+
+
+@pytest.mark.parametrize("value", [-0.1236561148593, 1.0])
+@pytest.mark.parametrize("bar", [1e-13, 1e-9, 1e-3])
+def test_labels_below_a_narrow_panel_do_not_overlap(value: float, bar: float) -> None:
+    """Down to a span that only rounding fills."""
+    budget = BudgetText(value, value, bar, (), 0.0, bar, "arithmetic mean")
+    with style.context(["default", figures._STYLE]):
+        canvas = waterfall_drawing._canvas(Waterfall("narrow", "Narrow", "x", (Steps("a", budget),) * 2, ""))
+        canvas.draw_without_rendering()
+    for axes in canvas.axes:
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+        assert len(boxes) >= 1
+        assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
