@@ -114,6 +114,10 @@ class HalfTimes:
 
     patience: float = 4.0  # times the mean half-time: a net that takes longer has no value, and says so
 
+    def cost(self, sizes: Sizes) -> float:
+        """Nanoseconds of one network on a quiet core, measured: as many steps as 1/rate asks for."""
+        return 5e4 / sizes["rate"]
+
     def draw(self, sizes: Sizes, repetitions: int, block: int) -> Floats:
         """One a network; NaN where it was not reached."""
         inputs, hidden, step = int(sizes["inputs"]), int(sizes["hidden"]), sizes["rate"]
@@ -192,6 +196,10 @@ class Halvings:
     """Distance at twice the width over that at the width, of networks with nothing in common."""
 
     distances: Distances
+
+    def cost(self, sizes: Sizes) -> float:
+        """Nanoseconds of one ratio on a quiet core, measured with two hidden layers."""
+        return 2e6 + 1.4e5 * sizes["width"]
 
     def draw(self, sizes: Sizes, repetitions: int, block: int) -> Floats:
         """A ratio a repetition."""
