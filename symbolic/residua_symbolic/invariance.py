@@ -11,7 +11,7 @@ import sympy as sp
 from residua_symbolic.derivation import Derivation, Proof, Step
 from residua_symbolic.domains.tangents import B, b
 from residua_symbolic.layer import derive_layer
-from residua_symbolic.moments.projectors import Plain
+from residua_symbolic.moments.layer.projectors import Plain
 from residua_symbolic.referee import SIZES, exact_values
 from residua_symbolic.spectrum import EPS, derive_spectrum, matrix_at, scalar_at
 

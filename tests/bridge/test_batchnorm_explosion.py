@@ -33,8 +33,8 @@ from residua_bridge.studies.batchnorm_explosion import STUDY, _with_skips
 from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Verdict
 from residua_network import Network
-from residua_symbolic.moments.batch_laws import layer_law
-from residua_symbolic.moments.batch_residual_laws import ORDERS, pre_norm_law
+from residua_symbolic.moments.batch.laws import layer_law
+from residua_symbolic.moments.batch.residual_laws import ORDERS, pre_norm_law
 
 QUICK = Settings("quick")
 SIZES = {"width": 12.0, "depth": 3.0, "batch": 6.0}

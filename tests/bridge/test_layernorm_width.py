@@ -15,7 +15,7 @@ from residua_bridge.experiments.layernorm_overstated import Overstated
 from residua_bridge.experiments.layernorm_sources import Nets, Ratios, carried_by_largest
 from residua_bridge.findings import Section, Table
 from residua_bridge.study import By, Settings, study_named
-from residua_symbolic.moments.layer_ratio import LayerRatio
+from residua_symbolic.moments.layer.ratio import LayerRatio
 
 GRID = WidthAndDepth("x", "x", (), "layernorm", (8, 16), (1, 6), By(4e6, 4e6), (8,))
 

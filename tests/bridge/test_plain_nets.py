@@ -12,8 +12,8 @@ from residua_bridge.budgets.law import Ladder, Law
 from residua_bridge.experiments import plain_laws as laws
 from residua_bridge.experiments.claim_places import NOT_CONFIRMED, Evidence
 from residua_bridge.experiments.derivations import Derivations
+from residua_bridge.experiments.judged_laws import JudgedLaws, Met
 from residua_bridge.experiments.plain_claims import CLAIMS, EXACT
-from residua_bridge.experiments.plain_laws import Claimed, JudgedLaws
 from residua_bridge.experiments.plain_phase import PhasePicture
 from residua_bridge.experiments.plain_sources import (
     GradientPair,
@@ -30,7 +30,7 @@ from residua_bridge.studies.plain_nets import ROUNDED
 from residua_bridge.study import By, Settings, study_named
 from residua_bridge.verdict import Verdict
 from residua_numeric import build
-from residua_symbolic.moments import phase, relu_chain
+from residua_symbolic.moments.plain import phase, relu_chain
 from residua_symbolic.moments.predict import predict_moments
 
 SMALL = {"width": 4.0, "depth": 2.0}
@@ -156,12 +156,12 @@ def _rule(word: str) -> Section:
     return Section(EXACT, (), verdicts=(replace(verdict, verdict=word),))
 
 
-QUICK = Claimed(
+QUICK = Met(
     "mean",
     laws.mean_logarithm,
     ReluRatio("logarithm"),
     By(*2 * (Ladder(SMALL, {}, repetitions=4000, resolution=0.2, seconds=6),)),
-    "agree",
+    statistic="arithmetic mean",
 )
 
 

@@ -14,7 +14,7 @@ from residua_bridge.experiments.residual_growth_sources import PathLengths, Stre
 from residua_bridge.findings import Section, Table, VerdictText
 from residua_bridge.study import study_named
 from residua_network import Residual
-from residua_symbolic.moments.residual_laws import ResidualLaw
+from residua_symbolic.moments.residual.laws import ResidualLaw
 
 PRE, POST = (ResidualLaw(order, "linear relu", "layernorm") for order in ("pre", "post"))
 FIRST = ResidualLaw("pre", "relu linear", "layernorm")

@@ -12,7 +12,7 @@ from residua_bridge.findings import Cell, Curve, Figure, Section, Table
 from residua_bridge.study import By, Finding, Settings
 from residua_network import Network
 from residua_numeric.initial import initial_statistics
-from residua_symbolic.moments.batch_benefit import Benefit, benefit_law, plain_ratio
+from residua_symbolic.moments.batch.benefit import Benefit, benefit_law, plain_ratio
 
 TICKS = (0.5, 1.0, 2.0, 4.0, 8.0)
 FAR = 1.96  # standard errors between two logarithms before either is said to be the smaller

@@ -14,7 +14,7 @@ from residua_bridge.experiments.batchnorm_sources import (
     root,
 )
 from residua_bridge.experiments.batchnorm_story import POPULAR
-from residua_symbolic.moments.batch_laws import layer_law
+from residua_symbolic.moments.batch.laws import layer_law
 
 BLOCKS = {"linear": linear_block, "relu": relu_block}
 NAMES = {"linear": "Linear → BatchNorm", "relu": "Linear → BatchNorm → ReLU"}

@@ -16,8 +16,8 @@ from residua_bridge.experiments.batchnorm_sources import (
     pre_norm_block,
 )
 from residua_bridge.verdict import Uncertain
-from residua_symbolic.moments.batch_laws import v
-from residua_symbolic.moments.batch_residual_laws import ORDERS, post_norm_law, pre_norm_law
+from residua_symbolic.moments.batch.laws import v
+from residua_symbolic.moments.batch.residual_laws import ORDERS, post_norm_law, pre_norm_law
 
 BATCH = 16
 WIDTHS = (32.0, 64.0, 128.0)

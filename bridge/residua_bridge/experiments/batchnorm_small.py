@@ -10,7 +10,7 @@ from residua_bridge.findings import Cell, Section, Table
 from residua_bridge.study import By, Finding, Settings
 from residua_network import Network
 from residua_numeric.initial import initial_statistics
-from residua_symbolic.moments.batch_laws import layer_law
+from residua_symbolic.moments.batch.laws import layer_law
 
 EXISTS, ITS_ERROR = 3, 5  # the mean is finite for larger batches, its standard error for larger ones than the second
 

@@ -12,7 +12,7 @@ from residua_bridge.experiments.batchnorm_sources import LOOKS, Gradients, Kept,
 from residua_bridge.findings import Cell, Curve, Figure, Section, Table
 from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Budget, Discrepancy
-from residua_symbolic.moments.batch_laws import BatchLaw, layer_law
+from residua_symbolic.moments.batch.laws import BatchLaw, layer_law
 
 POPULAR = math.pi / (math.pi - 1)
 QUANTITY = "growth a layer, lower half"

@@ -105,7 +105,7 @@ def median_linear(n: int) -> float:
 
 def batch_relu(B: int) -> float:
     """The factor of an inner layer, Linear → batch statistics → ReLU."""
-    from residua_symbolic.moments.batch_laws import layer_law
+    from residua_symbolic.moments.batch.laws import layer_law
 
     return layer_law("relu").growth(B)
 

@@ -16,7 +16,7 @@ from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Discrepancy
 from residua_numeric import Measurement
 from residua_symbolic import Prediction
-from residua_symbolic.moments.layer_ratio import LayerRatio
+from residua_symbolic.moments.layer.ratio import LayerRatio
 
 LOGARITHM = "mean logarithm of the gradient ratio"
 RESOLUTION = 0.2  # four standard errors within 20 % of the mean logarithm tell it from 0 and from that of the mean

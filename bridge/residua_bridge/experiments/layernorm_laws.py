@@ -8,9 +8,9 @@ import numpy as np
 
 from residua_bridge.budgets.law import Law, Sizes
 from residua_symbolic.domains.tangents import n
-from residua_symbolic.moments.layer_laws import rate
-from residua_symbolic.moments.layer_ratio import LayerRatio
-from residua_symbolic.moments.layer_relu import relu_through_depth, rms_relu_first, rms_relu_log
+from residua_symbolic.moments.layer.laws import rate
+from residua_symbolic.moments.layer.ratio import LayerRatio
+from residua_symbolic.moments.layer.relu import relu_through_depth, rms_relu_first, rms_relu_log
 from residua_symbolic.overstatement import error_through_depth
 
 MEAN = r"$\mathbb{E}\|g_0\|^2 / \mathbb{E}\|g_L\|^2$"

@@ -17,7 +17,7 @@ from residua_numeric import Measurement, build
 from residua_numeric.initial import initial_statistics
 from residua_symbolic import Prediction
 from residua_symbolic.domains.tangents import n
-from residua_symbolic.moments.layer_terms import freedoms
+from residua_symbolic.moments.layer.terms import freedoms
 from residua_symbolic.overstatement import error_of_one
 
 SHARES = "Share of the squared gradient that (1.10) overstates"

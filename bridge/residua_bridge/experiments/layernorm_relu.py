@@ -8,7 +8,7 @@ from residua_bridge.experiments.layernorm_laws import correction_measured
 from residua_bridge.experiments.layernorm_sources import Nets, Ratios
 from residua_bridge.findings import Curve, Figure, Section, Table
 from residua_bridge.study import By, Finding, Settings
-from residua_symbolic.moments.layer_relu import relu_correction, relu_factor, relu_through_depth
+from residua_symbolic.moments.layer.relu import relu_correction, relu_factor, relu_through_depth
 
 CORRECTION = "What a ReLU layer adds, times the width"
 

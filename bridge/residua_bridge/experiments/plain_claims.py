@@ -1,7 +1,7 @@
 """What the study of plain networks says of document 003."""
 
 from residua_bridge.experiments.claim_places import Claim, Evidence, Judged
-from residua_symbolic.moments import phase
+from residua_symbolic.moments.plain import phase
 
 EXACT, CHAIN, PLANE = (
     "He ReLU networks: the exact law",

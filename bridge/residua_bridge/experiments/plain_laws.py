@@ -1,46 +1,10 @@
 """Laws of plain networks judged along ladders: each an entry of a section, with budget, waterfall and figures."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from residua_bridge.budgets.judge import judged
-from residua_bridge.budgets.law import Ladder, Law, Sizes, Source
-from residua_bridge.budgets.section import Case, budgets_section
-from residua_bridge.study import By, Finding, Settings
-from residua_symbolic.moments import breakpoints, gaussian, phase, relu_chain
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A law, where it is met, and what is expected to come out. `law` is made when it is run."""
-
-    label: str
-    law: Callable[[], Law]
-    source: Source
-    ladder: By
-    expected: str
-    statistic: str = "arithmetic mean"
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class JudgedLaws:
-    """Judge every law of a section."""
-
-    name: str
-    title: str
-    prose: tuple[str, ...]
-    claims: tuple[Claimed, ...]
-    ladders: bool = True
-
-    def run(self, settings: Settings) -> Finding:
-        """One after another."""
-        cases = []
-        for claim in settings.track(self.claims, self.title):
-            ladder: Ladder = claim.ladder.of(settings.profile)
-            found = judged(claim.law(), claim.source, ladder, claim.statistic, settings.track)
-            cases.append(Case(found, label=claim.label, expected=claim.expected, note=claim.note))
-        return budgets_section(self.name, self.title, self.prose, cases, ladders=self.ladders)
+from residua_bridge.budgets.law import Law, Sizes
+from residua_symbolic.moments.integrals import gaussian
+from residua_symbolic.moments.plain import breakpoints, phase, relu_chain
 
 
 def _shape(sizes: Sizes) -> tuple[int, int]:

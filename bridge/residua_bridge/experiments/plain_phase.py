@@ -7,7 +7,7 @@ import numpy as np
 from residua_bridge.findings import Curve, Figure, Section, Table
 from residua_bridge.study import Finding, Settings
 from residua_network.kinds.activation import ACTIVATIONS
-from residua_symbolic.moments import phase
+from residua_symbolic.moments.plain import phase
 
 PLACES = tuple(float(q) for q in np.geomspace(1e-3, 300.0, 100))  # fixed points q along a line
 WINDOW = (4.0, 1.0)  # of the plane that is shown

@@ -8,7 +8,7 @@ import numpy as np
 from residua_bridge.experiments.plain_sources import Floats, ReluRatio
 from residua_bridge.findings import Curve, Figure, Section, Table
 from residua_bridge.study import By, Finding, Settings
-from residua_symbolic.moments import relu_chain
+from residua_symbolic.moments.plain import relu_chain
 
 TOP = 0.01  # the share of networks that is called the largest
 

@@ -10,8 +10,8 @@ from residua_bridge.experiments.residual_growth_sources import FIRST_SEED, Float
 from residua_bridge.findings import Cell, Curve, Figure, Section, Table
 from residua_bridge.study import By, Finding, Settings
 from residua_numeric.streamed import StreamedMoments
-from residua_symbolic.moments.residual_laws import ResidualLaw
-from residua_symbolic.moments.residual_relu import gradients_at_width
+from residua_symbolic.moments.residual.laws import ResidualLaw
+from residua_symbolic.moments.residual.relu import gradients_at_width
 
 MARKS = 12  # measured points on a curve: more would hide the line
 BLOCK = 500  # added to the first seed: no ladder has so many blocks

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from residua_bridge.budgets.law import Law, Sizes
-from residua_symbolic.moments.residual_laws import GRADIENT, MEAN_SQUARE, ResidualLaw
-from residua_symbolic.moments.residual_linear import log_growth
-from residua_symbolic.moments.residual_relu import gradient_at_width
+from residua_symbolic.moments.residual.laws import GRADIENT, MEAN_SQUARE, ResidualLaw
+from residua_symbolic.moments.residual.linear import log_growth
+from residua_symbolic.moments.residual.relu import gradient_at_width
 
 Of = Literal["gradient", "mean square", "mean", "variance"]
 RATIO = "gradient ratio"

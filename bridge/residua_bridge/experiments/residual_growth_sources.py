@@ -11,7 +11,7 @@ from residua_bridge.budgets.law import Sizes
 from residua_network import Activation, Layer, LayerNorm, Linear, Network, Residual, RMSNorm
 from residua_numeric.initial import InitialStatistics, initial_statistics
 from residua_numeric.initial_paths import initial_path_squares
-from residua_symbolic.moments.residual_laws import ResidualLaw
+from residua_symbolic.moments.residual.laws import ResidualLaw
 
 Floats = NDArray[np.float64]
 FIRST_SEED = 3000  # seeds of the blocks: no other study draws from them

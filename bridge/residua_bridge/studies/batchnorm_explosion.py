@@ -23,9 +23,9 @@ from residua_bridge.experiments.claim_places import Evidence, as_expected, claim
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
-from residua_symbolic.moments.batch_benefit import benefit_law
-from residua_symbolic.moments.batch_laws import layer_law
-from residua_symbolic.moments.batch_residual_laws import ORDERS, post_norm_law, pre_norm_law
+from residua_symbolic.moments.batch.benefit import benefit_law
+from residua_symbolic.moments.batch.laws import layer_law
+from residua_symbolic.moments.batch.residual_laws import ORDERS, post_norm_law, pre_norm_law
 
 DEPTHS = (15, 30, 60, 120)
 BATCH = 32

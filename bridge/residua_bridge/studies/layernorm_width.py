@@ -6,7 +6,7 @@ from math import exp
 from residua_bridge.budgets.law import Ladder
 from residua_bridge.experiments import layernorm_laws as laws
 from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.experiments.layernorm_budgets import JudgedLaws, Met, PlantedLaws
+from residua_bridge.experiments.judged_laws import JudgedLaws, Met, PlantedLaws
 from residua_bridge.experiments.layernorm_claims import INTERIOR, LAWS, MET, POPULAR, RELU, RELU_MET, claims
 from residua_bridge.experiments.layernorm_grid import GRID, TAILS, WholeDistribution, WidthAndDepth
 from residua_bridge.experiments.layernorm_overstated import SHARES, Overstated
@@ -14,8 +14,9 @@ from residua_bridge.experiments.layernorm_relu import CORRECTION, ReluCorrection
 from residua_bridge.experiments.layernorm_sources import Nets, Ratios, SquaredDeviations
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
-from residua_symbolic.moments import layer_laws, layer_relu
-from residua_symbolic.moments.layer_signs import signs
+from residua_symbolic.moments.layer import laws as layer_laws
+from residua_symbolic.moments.layer import relu as layer_relu
+from residua_symbolic.moments.layer.signs import signs
 
 LN, RMS = "layernorm", "rmsnorm"
 PAIRS, PLANTED = Ratios(Nets(LN)), "Planted mistakes"

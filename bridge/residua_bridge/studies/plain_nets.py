@@ -7,8 +7,8 @@ from residua_bridge.budgets.law import Ladder
 from residua_bridge.experiments import plain_laws as laws
 from residua_bridge.experiments.claim_places import Evidence, claims_section
 from residua_bridge.experiments.derivations import Derivations
+from residua_bridge.experiments.judged_laws import JudgedLaws, Met
 from residua_bridge.experiments.plain_claims import CHAIN, CLAIMS, EXACT, PLANE, TAILS, WIDTH
-from residua_bridge.experiments.plain_laws import Claimed, JudgedLaws
 from residua_bridge.experiments.plain_phase import PhasePicture
 from residua_bridge.experiments.plain_sources import (
     GradientPair,
@@ -20,8 +20,9 @@ from residua_bridge.experiments.plain_sources import (
 from residua_bridge.experiments.plain_tails import HeavyTails
 from residua_bridge.findings import BudgetText, Section, VerdictText
 from residua_bridge.study import By, Study
-from residua_symbolic.moments import breakpoints, chi_square, phase, relu_chain
-from residua_symbolic.moments.gaussian import derive_moment
+from residua_symbolic.moments.integrals import chi_square
+from residua_symbolic.moments.integrals.gaussian import derive_moment
+from residua_symbolic.moments.plain import breakpoints, phase, relu_chain
 
 RULE, PIECES, NORMED = (
     "The common rule",
@@ -134,33 +135,33 @@ STUDY = Study(
                 "there is no finite-width term, at any size run the difference has to be sampling alone. Logarithms are of networks that let something through in every layer; how many do not is a law of its own.",
             ),
             (
-                Claimed(
+                Met(
                     "mean of log R",
                     laws.mean_logarithm,
                     ReluRatio("logarithm"),
                     ladder({"width": 8, "depth": 8}, 0.05, 7, 4000, width=(4, 8, 16), depth=(1, 8)),
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
-                Claimed(
+                Met(
                     "variance of log R",
                     laws.variance_of_logarithm,
                     ReluRatio("half squared difference"),
                     ladder({"width": 8, "depth": 8}, 0.1, 6, 2000, width=(4, 8, 32)),
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
-                Claimed(
+                Met(
                     "mean of R",
                     laws.arithmetic_mean,
                     ReluRatio("ratio"),
                     ladder({"width": 16, "depth": 4}, 0.06, 5, 2000, width=(8, 16)),
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
-                Claimed(
+                Met(
                     "death",
                     laws.probability_of_death,
                     ReluRatio("death"),
                     ladder({"width": 4, "depth": 4}, 0.08, 3, 4000, depth=(4, 16)),
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
             ),
         ),
@@ -171,19 +172,20 @@ STUDY = Study(
                 "The common rule for the variance of the logarithm is judged twice: at its word, at finite width, where it has to differ and the exact law has to account for all of the difference; and as what it is, the first order in 1/n.",
             ),
             (
-                Claimed(
+                Met(
                     "5 Σ 1/n at its word",
                     laws.common_rule,
                     ReluRatio("half squared difference"),
                     ladder({"width": RULE_WIDTH, "depth": 8}, 0.1, 4, 2000),
-                    "differ",
+                    statistic="arithmetic mean",
+                    expected="differ",
                 ),
-                Claimed(
+                Met(
                     "5 Σ 1/n as the width grows",
                     laws.common_rule_in_the_limit,
                     ReluRatio("half squared difference"),
                     ladder({"width": 32, "depth": 4}, 0.2, 10, 2000, width=(8, 16, 32, 64)),
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
             ),
         ),
@@ -221,37 +223,34 @@ STUDY = Study(
                 "With the fixed point's q in every layer the law is the one that is mostly quoted; the product over the layers' own q minus that is the term “finite depth”.",
             ),
             (
-                Claimed(
+                Met(
                     "tanh, ratio of means",
                     laws.Propagated("tanh", TANH),
                     GradientPair("tanh", TANH),
                     ladder({"width": CHAIN_WIDTH, "depth": 5}, 0.04, 9, 1000, width=(12, 24, 32, 64)),
-                    "agree",
-                    "ratio of means",
+                    statistic="ratio of means",
                 ),
-                Claimed(
+                Met(
                     "tanh, geometric mean",
                     laws.Propagated("tanh", TANH, "geometric gradient ratio"),
                     GradientRatio("tanh", TANH),
                     ladder({"width": CHAIN_WIDTH, "depth": 5}, 0.06, 12, 1000, width=(16, 32, 64, 128)),
-                    "agree",
-                    "geometric mean",
+                    statistic="geometric mean",
                 ),
-                Claimed(
+                Met(
                     "tanh, fixed point",
                     laws.AtTheFixedPoint("tanh", TANH),
                     GradientPair("tanh", TANH),
                     ladder({"width": CHAIN_WIDTH, "depth": 5}, 0.06, 9, 1000, width=(12, 24, 32, 64)),
-                    "differ",
-                    "ratio of means",
+                    statistic="ratio of means",
+                    expected="differ",
                 ),
-                Claimed(
+                Met(
                     "gelu, ratio of means",
                     laws.Propagated("gelu", 2.0),
                     GradientPair("gelu", 2.0),
                     ladder({"width": CHAIN_WIDTH, "depth": 4}, 0.08, 9, 1000, width=(12, 24, 32, 64)),
-                    "agree",
-                    "ratio of means",
+                    statistic="ratio of means",
                 ),
             ),
         ),
@@ -275,20 +274,19 @@ STUDY = Study(
                 "In the limit of large width it is $E\\varphi'^2 / E\\varphi^2$ a layer; but the first layer is an edge: what it normalises is the input, of mean square 1, and not tanh of something.",
             ),
             (
-                Claimed(
+                Met(
                     "another variance",
                     laws.same_at_every_variance,
                     OtherVariance("tanh"),
                     By(SCALED, SCALED),
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
-                Claimed(
+                Met(
                     "tanh with layer norm",
                     laws.LayerNormalised("tanh"),
                     GradientPair("tanh", 1.0, normalised=True),
                     ladder({"width": CHAIN_WIDTH, "depth": 3}, 0.06, 12, 4000, width=(16, 32, 64, 128)),
-                    "agree",
-                    "ratio of means",
+                    statistic="ratio of means",
                 ),
             ),
         ),
@@ -307,33 +305,33 @@ STUDY = Study(
                 "$\\pm 1/\\sqrt{n_{in}}$: the biases of deeper layers vanish beside what they are added to, but less so the deeper the layer, and that part is in the law. In the first layer both laws are exact at every width.",
             ),
             (
-                Claimed(
+                Met(
                     "He, first layer",
                     laws.KinksOfHe(BIAS, REACH, exact=True),
                     NewKinks(REACH, BIAS),
                     ladder({"width": 64, "layer": 1}, 0.04, 3, 100, width=(8, 64)),
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
-                Claimed(
+                Met(
                     "He, deeper",
                     laws.KinksOfHe(BIAS, REACH),
                     NewKinks(REACH, BIAS),
                     ladder({"width": 64, "layer": 3}, 0.06, 9, 60, width=(16, 32, 64, 128), layer=(2, 3)),
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
-                Claimed(
+                Met(
                     "torch, first layer",
                     laws.KinksOfTorch(REACH, first=True),
                     NewKinks(REACH, None),
                     ladder({"width": 64, "layer": 1}, 0.04, 3, 100, width=(8, 64)),
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
-                Claimed(
+                Met(
                     "torch, deeper",
                     laws.KinksOfTorch(REACH),
                     NewKinks(REACH, None),
                     ladder({"width": 64, "layer": 3}, 0.06, 9, 60, width=(16, 32, 64, 128), layer=(2, 3)),
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
             ),
         ),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from residua_bridge.budgets.law import Ladder
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.initialised import EXPLODING, VANISHING
-from residua_bridge.experiments.plain_laws import Claimed, JudgedLaws
+from residua_bridge.experiments.judged_laws import JudgedLaws, Met
 from residua_bridge.experiments.residual_growth_claims import DEPTH, PATHS, PLAIN, POST, PRE, claims
 from residua_bridge.experiments.residual_growth_depth import WhereGradientsGo
 from residua_bridge.experiments.residual_growth_laws import (
@@ -23,8 +23,8 @@ from residua_bridge.experiments.residual_growth_laws import (
 from residua_bridge.experiments.residual_growth_sources import PathLengths, Stream
 from residua_bridge.findings import Cell, Section
 from residua_bridge.study import By, Study
-from residua_symbolic.moments.residual_laws import PREDICTION_11, PREDICTION_12, PREDICTION_13, ResidualLaw
-from residua_symbolic.moments.residual_relu import carried_growth
+from residua_symbolic.moments.residual.laws import PREDICTION_11, PREDICTION_12, PREDICTION_13, ResidualLaw
+from residua_symbolic.moments.residual.relu import carried_growth
 
 RELU_LINEAR, LINEAR_RELU = (ResidualLaw("none", branch) for branch in ("relu linear", "linear relu"))
 PRE_RL, PRE_LR = (ResidualLaw("pre", branch, "layernorm") for branch in ("relu linear", "linear relu"))
@@ -69,20 +69,22 @@ RATIO = "ratio of means"
 BLOCKS, BROAD = 48, 64  # of the deep networks, as an engineer would build them
 
 
-def gradient(law: ResidualLaw, label: str, formula: str, ladder: By) -> Claimed:
+def gradient(law: ResidualLaw, label: str, formula: str, ladder: By) -> Met:
     """The whole ratio."""
-    return Claimed(label, Derived(law, "gradient", formula), Stream(law, "gradient"), ladder, "agree", RATIO)
+    return Met(label, Derived(law, "gradient", formula), Stream(law, "gradient"), ladder, statistic=RATIO)
 
 
-def stream(law: ResidualLaw, label: str, formula: str, ladder: By) -> Claimed:
+def stream(law: ResidualLaw, label: str, formula: str, ladder: By) -> Met:
     """The mean square at the output."""
-    return Claimed(label, Derived(law, "mean square", formula), Stream(law, "mean square"), ladder, "agree")
+    return Met(
+        label, Derived(law, "mean square", formula), Stream(law, "mean square"), ladder, statistic="arithmetic mean"
+    )
 
 
-def mistaken(law: ResidualLaw, other: ResidualLaw, label: str, formula: str, why: str) -> Claimed:
+def mistaken(law: ResidualLaw, other: ResidualLaw, label: str, formula: str, why: str) -> Met:
     """The gradient ratio of another block."""
     made = Mistaken(law, other, "gradient", formula, why)
-    return Claimed(label, made, Stream(law, "gradient"), WIDE, "differ", RATIO)
+    return Met(label, made, Stream(law, "gradient"), WIDE, statistic=RATIO, expected="differ")
 
 
 _LESSON = (
@@ -203,28 +205,30 @@ STUDY = Study(
             (
                 stream(LINEAR, "Linear, mean square", "$q(L) = 2^L$", EXACT),
                 gradient(LINEAR, "Linear, gradient", "$p(0)/p(L) = 2^L$", EXACT),
-                Claimed(
+                Met(
                     "Linear, geometric mean",
                     geometric_mean,
                     Stream(LINEAR, "mean square"),
                     ONE,
-                    "agree",
-                    "geometric mean",
+                    statistic="geometric mean",
                 ),
-                Claimed(
+                Met(
                     "Linear, the wrong mean",
                     arithmetic_for_geometric,
                     Stream(LINEAR, "mean square"),
                     ONE,
-                    "differ",
-                    "geometric mean",
+                    statistic="geometric mean",
+                    expected="differ",
                 ),
-                Claimed("1/√L, exactly", scaled_exactly, Stream(LINEAR, "gradient", scaled=True), ONE, "agree", RATIO),
-                Claimed(
-                    "1/√L, limit", scaled_in_the_limit, Stream(LINEAR, "gradient", scaled=True), DEEP, "agree", RATIO
-                ),
-                Claimed(
-                    "1/√L, e at once", scaled_at_once, Stream(LINEAR, "gradient", scaled=True), ONE, "differ", RATIO
+                Met("1/√L, exactly", scaled_exactly, Stream(LINEAR, "gradient", scaled=True), ONE, statistic=RATIO),
+                Met("1/√L, limit", scaled_in_the_limit, Stream(LINEAR, "gradient", scaled=True), DEEP, statistic=RATIO),
+                Met(
+                    "1/√L, e at once",
+                    scaled_at_once,
+                    Stream(LINEAR, "gradient", scaled=True),
+                    ONE,
+                    statistic=RATIO,
+                    expected="differ",
                 ),
             ),
             ladders=False,
@@ -242,12 +246,13 @@ STUDY = Study(
                 gradient(RELU_LINEAR, "ReLU → Linear, gradient", "$p(0)/p(L) = 2^L$", WIDE),
                 stream(LINEAR_RELU, "Linear → ReLU, mean square", "the recursion of mean and mean square", WIDE),
                 gradient(LINEAR_RELU, "Linear → ReLU, gradient", "$p(0)/p(L) = 2^L$", WIDE),
-                Claimed(
+                Met(
                     "Linear → ReLU taken for ReLU → Linear",
                     Mistaken(LINEAR_RELU, RELU_LINEAR, "mean square", "$q(L) = 2^L$", "mean carried along"),
                     Stream(LINEAR_RELU, "mean square"),
                     WIDE,
-                    "differ",
+                    statistic="arithmetic mean",
+                    expected="differ",
                 ),
             ),
         ),
@@ -262,19 +267,19 @@ STUDY = Study(
                 stream(PRE_RL, "LN → ReLU → Linear, mean square", "$q(l) = 1 + l$", WIDE),
                 gradient(PRE_RL, "LN → ReLU → Linear, gradient", "$p(0)/p(L) = 1 + L$", AT_DEPTHS),
                 stream(PRE_LR, "LN → Linear → ReLU, mean square", "$q(l) = 1 + (1 - 1/\\pi) l + l^2/\\pi$", EXACT),
-                Claimed(
+                Met(
                     "LN → Linear → ReLU, mean",
                     Derived(PRE_LR, "mean", "$m(l) = l/\\sqrt{\\pi}$"),
                     Stream(PRE_LR, "mean"),
                     EXACT,
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
-                Claimed(
+                Met(
                     "LN → Linear → ReLU, variance",
                     Derived(PRE_LR, "variance", "$(1 - 1/n)(1 + (1 - 1/\\pi) l)$ over the features"),
                     Stream(PRE_LR, "variance"),
                     EXACT,
-                    "agree",
+                    statistic="arithmetic mean",
                 ),
                 gradient(PRE_LR, "LN → Linear → ReLU, gradient", "Gammas, as $L^{\\pi/(\\pi - 1)}$", WIDE),
                 gradient(PRE_RMS_LR, "RMS → Linear → ReLU, gradient", "Gammas, bounded", WIDE),
@@ -314,34 +319,38 @@ STUDY = Study(
                 "law of cycles, less one, as the paths of LN → ReLU → Linear have of lengths: mean $H_{L+1} - 1$.",
             ),
             (
-                Claimed(
-                    "Linear, mean length", MeanLength(LINEAR, "$L/2$"), PathLengths(LINEAR), ANY_WIDTH, "agree", RATIO
+                Met(
+                    "Linear, mean length", MeanLength(LINEAR, "$L/2$"), PathLengths(LINEAR), ANY_WIDTH, statistic=RATIO
                 ),
-                Claimed(
+                Met(
                     "LN → ReLU → Linear, mean length",
                     MeanLength(PRE_RL, "$H_{L+1} - 1$"),
                     PathLengths(PRE_RL),
                     LENGTHS,
-                    "agree",
-                    RATIO,
+                    statistic=RATIO,
                 ),
-                Claimed(
+                Met(
                     "LN → ReLU → Linear, no branch",
                     MeanLength(PRE_RL, "$1/(L + 1)$", share=0),
                     PathLengths(PRE_RL, share=0),
                     LENGTHS,
-                    "agree",
-                    RATIO,
+                    statistic=RATIO,
                 ),
-                Claimed(
+                Met(
                     "LN → Linear → ReLU, mean length",
                     MeanLength(PRE_LR, "$\\sum_l 1/(2 + (1 - 1/\\pi) l)$"),
                     PathLengths(PRE_LR),
                     LENGTHS,
-                    "agree",
-                    RATIO,
+                    statistic=RATIO,
                 ),
-                Claimed("All paths alike", CountedAlike(PRE_RL), PathLengths(PRE_RL), LENGTHS, "differ", RATIO),
+                Met(
+                    "All paths alike",
+                    CountedAlike(PRE_RL),
+                    PathLengths(PRE_RL),
+                    LENGTHS,
+                    statistic=RATIO,
+                    expected="differ",
+                ),
             ),
         ),
     ),

@@ -9,8 +9,8 @@ import sympy as sp
 from residua_network import ResiduaError
 from residua_network.checks import number, whole
 from residua_symbolic.derivation import Derivation, Proof, Step
-from residua_symbolic.moments.chi_square import derive_power, log_mean
-from residua_symbolic.moments.psi import with_psi, without_psi
+from residua_symbolic.moments.integrals.chi_square import derive_power, log_mean
+from residua_symbolic.moments.integrals.psi import with_psi, without_psi
 
 s, t, a0, alpha = sp.symbols("s t a_0 alpha", positive=True)
 c, n, h, rho = sp.symbols("c n h rho", positive=True)

@@ -10,18 +10,18 @@ import sympy as sp
 
 from residua_network import Layer, Network, ResiduaError
 from residua_network.checks import number, one_of, whole
-from residua_symbolic.moments.domain import MomentsDomain
-from residua_symbolic.moments.entries import bases_of
-from residua_symbolic.moments.expectations import Expectations
-from residua_symbolic.moments.finite_width import ExactWidth, exact_width
-from residua_symbolic.moments.forward_maps import constant_eps, lost_directions
-from residua_symbolic.moments.gradient import Gradient
-from residua_symbolic.moments.laws import ALPHA, BIAS, F2, G2, GG, XF, Known, Law, V, c, law_of, m, q
 from residua_symbolic.moments.moments import LayerMoments, Moments
-from residua_symbolic.moments.particles import ParticleDomain
-from residua_symbolic.moments.steps import derive, finite_size, said_of
-from residua_symbolic.moments.values import NotExactError
-from residua_symbolic.moments.walk import Place
+from residua_symbolic.moments.propagation.domain import MomentsDomain
+from residua_symbolic.moments.propagation.entries import bases_of
+from residua_symbolic.moments.propagation.expectations import Expectations
+from residua_symbolic.moments.propagation.finite_width import ExactWidth, exact_width
+from residua_symbolic.moments.propagation.forward_maps import constant_eps, lost_directions
+from residua_symbolic.moments.propagation.gradient import Gradient
+from residua_symbolic.moments.propagation.laws import ALPHA, BIAS, F2, G2, GG, XF, Known, Law, V, c, law_of, m, q
+from residua_symbolic.moments.propagation.particles import ParticleDomain
+from residua_symbolic.moments.propagation.steps import derive, finite_size, said_of
+from residua_symbolic.moments.propagation.values import NotExactError
+from residua_symbolic.moments.propagation.walk import Place
 
 INITS = ("he", "xavier", "torch")
 VarianceOf = Callable[[Layer], tuple[float, float]]

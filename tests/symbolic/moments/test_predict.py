@@ -25,9 +25,9 @@ from residua_network import (
     RMSNorm,
 )
 from residua_symbolic.derivation import ProofError
-from residua_symbolic.moments.finite_width import LINEAR, RELU
 from residua_symbolic.moments.moments import LayerMoments
 from residua_symbolic.moments.predict import predict_moments
+from residua_symbolic.moments.propagation.finite_width import LINEAR, RELU
 
 SIGMAS = 4.5  # some 200 comparisons, each of which exceeds this by chance with probability 7e-6
 CLOSE = 1e-9  # quadrature and closed forms, each to 1e-11 or better, through a few layers

@@ -1,0 +1,1 @@
+"""Laws of batch normalisation at every batch size."""

@@ -1,0 +1,1 @@
+"""Integrals over normal, chi-square and spherical variables."""

@@ -1,0 +1,1 @@
+"""Laws of layer and RMS normalisation at every width."""

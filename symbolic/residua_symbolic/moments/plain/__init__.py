@@ -1,0 +1,1 @@
+"""Laws of plain networks: ReLU chains, the plane of variances, kinks."""

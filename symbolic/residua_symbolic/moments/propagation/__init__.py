@@ -1,0 +1,1 @@
+"""Forward maps run over random entries at infinite width, and back."""

@@ -1,0 +1,1 @@
+"""Laws of residual networks by the order of the block."""
