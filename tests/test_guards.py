@@ -20,6 +20,7 @@ from residua_bridge.formats import formats
 from residua_bridge.graph_drawing import draw_graph_files
 from residua_bridge.index import index
 from residua_bridge.matrix_drawing import draw_matrix_files
+from residua_bridge.waterfall_drawing import draw_waterfall_files
 from residua_bridge.writer import DATA, write
 
 # mypy takes tests/ for a root of modules, pytest takes it for a package
@@ -309,6 +310,8 @@ def given_by(found: Findings, scratch: Path) -> dict[str, bytes]:
             files |= {f"figures/{path.name}": path.read_bytes() for path in draw_graph_files(drawing, scratch)}
         for matrix in section.matrices:
             files |= {f"figures/{path.name}": path.read_bytes() for path in draw_matrix_files(matrix, scratch)}
+        for waterfall in section.waterfalls:
+            files |= {f"figures/{path.name}": path.read_bytes() for path in draw_waterfall_files(waterfall, scratch)}
     return files
 
 

@@ -35,7 +35,8 @@ LEAST = {"n": 8, "B": 8}  # in such a ladder
 FIRST, FEWEST = 64, 8  # repetitions of the first look
 PART = 1 / 8  # of the time that the first look may take
 SECONDS = 1e-9  # about, for a unit of `FamilySource.cost`
-PER_LAYER = 5000.0  # of these, whatever its width
+PER_NETWORK = 5e4  # nanoseconds, whatever its layers
+PER_LAYER = 5000.0  # nanoseconds, whatever its width
 HINTED = 400  # layers at most of a network that a hint is derived for: deeper ones take minutes
 Sizes = Mapping[str, float]
 
@@ -159,6 +160,7 @@ def asked(
         _repetitions(repetitions, source, _rungs(sizes, rungs), seconds),
         resolution,
         seconds,
+        clock=seconds,  # somebody waits
     )
     return Asked(stated, source, run, quantity, sizes, init)
 
@@ -351,7 +353,7 @@ class FamilySource:
         letters = _letters(sizes, self.state)
         net = self.member(letters).network
         weights = sum(math.prod(shape) for shape in net.parameter_shapes().values())
-        return weights * (8 + letters["B"]) + PER_LAYER * sum(1 for _ in net.walk())
+        return PER_NETWORK + weights * (8 + letters["B"]) + PER_LAYER * sum(1 for _ in net.walk())
 
     def member(self, letters: Sizes) -> Member:
         """The network at these sizes, made once."""
