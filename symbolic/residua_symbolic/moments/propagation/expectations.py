@@ -1,7 +1,6 @@
 """Expectations of products of entries, in one row or in two: closed forms where the part is φ of one Gaussian."""
 
 from collections.abc import Callable, Mapping
-from itertools import product as pairs
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,8 @@ class Expectations:
         self.batch = batch
         self.error, self.integrals = 0.0, 0
         self._known: dict[Any, float] = {}
+        self._depends: dict[Atom, frozenset[Base]] = {}
+        self._by_base: dict[Entry, dict[Base, list[Atom]]] = {}
         self.atoms = Atoms()
         self.means = MeanCurves()
 
@@ -83,17 +84,32 @@ class Expectations:
         total = self.mean(u) * v.constant + u.constant * (self.mean(v) - v.constant)
         means = {a: self._mean(a) for e in (u, v) for a in e.parts}
         total += sum(c * means[a] for a, c in u.parts.items()) * sum(c * means[a] for a, c in v.parts.items())
-        depends = {a: bases(a) for e in (u, v) for a in e.parts}
-        for (f, a), (g, b) in pairs(u.parts.items(), v.parts.items()):
-            if f is g or not depends[f].isdisjoint(depends[g]):  # else independent
-                total += a * b * (self._product(f, g, rows) - means[f] * means[g])
+        for f, a in u.parts.items():
+            for g in self._dependent(f, v):  # the others are independent of it
+                total += a * v.parts[g] * (self._product(f, g, rows) - means[f] * means[g])
         return total
+
+    def _dependent(self, f: Atom, v: Entry) -> list[Atom]:
+        """The atoms of v that share a Gaussian with f, or are f."""
+        if v not in self._by_base:
+            found: dict[Base, list[Atom]] = {}
+            for g in v.parts:
+                for base in self._bases(g):
+                    found.setdefault(base, []).append(g)
+            self._by_base[v] = found
+        own = [f] if f in v.parts else []
+        return list(dict.fromkeys([*own, *(g for base in self._bases(f) for g in self._by_base[v].get(base, ()))]))
+
+    def _bases(self, f: Atom) -> frozenset[Base]:
+        if f not in self._depends:
+            self._depends[f] = bases(f)
+        return self._depends[f]
 
     def _mean(self, f: Atom) -> float:
         if isinstance(f, Base):
             return 0.0
         if isinstance(f, Product):
-            return self.same(f.left, f.right)
+            return self._kept(("mean", f), lambda: self.same(f.left, f.right))
         if isinstance(f, BatchMean):
             return self.mean(f.of)
         if isinstance(f, Normalised):
