@@ -1,5 +1,6 @@
 """Judged laws as a section of a report: verdicts with their budgets, waterfalls, and a figure a ladder."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,6 +12,7 @@ from residua_bridge.study import Finding
 from residua_bridge.verdict import Budget, Discrepancy, LadderFit, Rung, Verdict
 
 PANELS = 6  # of one waterfall picture
+LONGEST_LABEL = 34  # characters along the side of a picture
 WIDE = 20.0  # values that span more than this have a logarithmic axis
 
 
@@ -146,7 +148,7 @@ def _limit_figure(name: str, case: Case, fits: Sequence[LadderFit]) -> Figure:
         curves.append(Curve(_join(label, "fit", alone), "other", fit.line, through))
         band = tuple(fit.left.bar * one for one in unit)
         curves.append(Curve(_join(label, "limit of the fit, with its bar", alone), "other", fit.line, limit, band))
-    ylabel = case.found.quantity if alone else f"{case.found.quantity}: difference, relative"
+    ylabel = _wrapped(case.found.quantity if alone else f"{case.found.quantity}: relative difference")
     caption = (
         f"{_sentence(case.title)} Measured against {size} with standard errors, the fit of the correction, and the law "
         "with what is left of the difference in the limit (the band is one standard error)."
@@ -169,6 +171,13 @@ def _join(label: str, words: str, alone: bool) -> str:
     return words if alone else f"{label}: {words}"
 
 
+def _wrapped(label: str) -> str:
+    """On several lines where the side of a picture is too short for it."""
+    if "$" in label:  # mathematics stays in one piece
+        return label
+    return "\n".join(textwrap.wrap(label, LONGEST_LABEL, break_long_words=False, break_on_hyphens=False))
+
+
 def _check_figure(name: str, case: Case, size: str) -> Figure:
     """The law at every value of a size in which it is no limit."""
     rungs = sorted(_on(case.budget.rungs, case.budget.rungs[0].sizes, size), key=lambda r: r.sizes[size])
@@ -180,7 +189,7 @@ def _check_figure(name: str, case: Case, size: str) -> Figure:
     curves = (Curve(f"{case.title}: predicted", "predicted", x, law), measured)
     caption = f"{_sentence(case.title)} The law and what was measured, with standard errors, against {size}."
     title = f"{case.title}: along {size}"
-    return Figure(name, title, size, case.found.quantity, curves, "log", yscale, caption, ticks=x)
+    return Figure(name, title, size, _wrapped(case.found.quantity), curves, "log", yscale, caption, ticks=x)
 
 
 def _points(rungs: Sequence[Rung], size: str) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
