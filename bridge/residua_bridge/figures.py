@@ -182,13 +182,13 @@ def _legend_width(labels: tuple[str, ...], columns: int) -> float:
 
 
 def _ticks(axes: "Axes", figure: Figure, drawn: list[_Points]) -> None:
-    """Plain numbers on logarithmic axes of small range: at the values themselves where these are few."""
+    """Plain numbers on logarithmic axes of small range, at the values themselves where these are few, or asked for."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
     if figure.xscale == "log":
         seen = {x for points in drawn for x, kept in zip(points.x, points.kept, strict=True) if kept}
         values = sorted(figure.ticks or seen)
-        if 0 < len(values) <= FEW and _plain(values[0], values[-1]):
+        if 0 < len(values) <= FEW and (figure.ticks or _plain(values[0], values[-1])):
             axes.xaxis.set_major_locator(FixedLocator(_apart(values)))
             axes.xaxis.set_minor_locator(FixedLocator(values))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
