@@ -300,7 +300,7 @@ WRONG_LAWS = (
     ),
     WrongLaw(EXPONENT, "$(s/2)^{L-1}$", "(s/2)^(L-1)", _question("plain ReLU, variance s"), "(s/2)^L"),
     WrongLaw(EXPONENT, "$(1+s^2)^{L-1}$", "(1+s^2)^(L-1)", _question("residual, linear"), "(1+s^2)^L"),
-    WrongLaw(EXPONENT, "$((1+L)/(1+l))^{0.95}$", "$((1+L)/(1+l))^{0.95}$", _question("pre-norm"), "(1+L)/(1+l)"),
+    WrongLaw(EXPONENT, "$((1+L)/(1+l))^{0.95}$", "((1+L)/(1+l))^0.95", _question("pre-norm"), "(1+L)/(1+l)"),
     WrongLaw(EXPONENT, "$(1+s^2)^{L/2}$", "(1+s^2)^(L/2)", _question("residual, ReLU then Linear"), "(1+s^2)^L"),
     WrongLaw(BATCH, "at B = 8", "(B-1)/(B-3)", _question("linear, batch statistics"), "(B-2)/(B-3)"),
     WrongLaw(BATCH, "at B = 24", "(B-1)/(B-3)", _question("linear, batch statistics", at={"B": 24}), "(B-2)/(B-3)"),
