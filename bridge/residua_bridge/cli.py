@@ -44,6 +44,7 @@ Profile = Annotated[str, typer.Option(help="quick (a few minutes for all) or ful
 
 @app.command()
 def report(
+    study: Annotated[list[str] | None, typer.Argument(help="names of studies; default: all, and their index")] = None,
     out: Annotated[Path, typer.Option(help="folder for the reports; a study's own is replaced whole")] = Path(
         "reports"
     ),
@@ -51,13 +52,16 @@ def report(
     format: Annotated[list[str] | None, typer.Option(help="markdown, latex; may be repeated; default: both")] = None,
     processes: Annotated[int | None, typer.Option(help="how many at once; default: as many as processors")] = None,
 ) -> None:
-    """Run every study and write its report, with figures, and an index of the verdicts."""
+    """Run every study, or those named, and write their reports, with figures; for all, an index of the verdicts too."""
+    from functools import partial
+
     from residua_bridge.reporting import write_all
-    from residua_bridge.study import studies
+    from residua_bridge.study import studies, studies_named
     from residua_bridge.workers import processors
 
     at_once = processors() if processes is None else processes
-    outcomes = write_all(studies, out, profile, tuple(format or ("markdown", "latex")), at_once)
+    catalogue = partial(studies_named, tuple(study)) if study else studies
+    outcomes = write_all(catalogue, out, profile, tuple(format or ("markdown", "latex")), at_once, indexed=not study)
     raise typer.Exit(DONE if all(outcome.as_expected for outcome in outcomes) else NOT_AS_EXPECTED)
 
 

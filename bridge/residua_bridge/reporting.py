@@ -34,9 +34,15 @@ class Task(NamedTuple):
 
 
 def write_all(
-    catalogue: Callable[[], Mapping[str, Study]], out: Path, profile: str, formats: Sequence[str], processes: int = 1
+    catalogue: Callable[[], Mapping[str, Study]],
+    out: Path,
+    profile: str,
+    formats: Sequence[str],
+    processes: int = 1,
+    indexed: bool = True,
 ) -> list[Outcome]:
-    """Run every study, write `<out>/<study>/` as each is done, then the index. Refuses bad input before computing.
+    """Run every study, write `<out>/<study>/` as each is done, then, if `indexed`, the index. Refuses bad input before
+    computing.
 
     `catalogue` gives the studies by name; with several processes, each of which takes one experiment after the other,
     it must be a function that they can import.
@@ -48,14 +54,16 @@ def write_all(
     studies = catalogue()
     for name in studies:
         ensure_writable(out, name)
-    _ensure_own_index(out / INDEX)
+    if indexed:
+        _ensure_own_index(out / INDEX)
     outcomes = {}
     with Display() as display, closing(_found(catalogue, profile, processes, display)) as found:
         for name, findings in found:
             outcomes[name] = concluded(studies[name], findings, profile)
             write(outcomes[name].findings, out, formats)
     ordered = [outcomes[name] for name in studies]
-    replace_file(out / INDEX, index([outcome.findings for outcome in ordered]))
+    if indexed:
+        replace_file(out / INDEX, index([outcome.findings for outcome in ordered]))
     _summary(ordered, out)
     return ordered
 

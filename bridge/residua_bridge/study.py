@@ -132,6 +132,11 @@ def study_named(name: str) -> Study:
     return studies()[name]
 
 
+def studies_named(names: Sequence[str]) -> dict[str, Study]:
+    """These studies by name. Raises ResiduaError as `study_named`."""
+    return {name: study_named(name) for name in names}
+
+
 def run(study: Study | str, profile: str = "quick") -> list[Discrepancy]:
     """Run a study, given itself or by name: its comparisons. Raises ResiduaError for an unknown name or profile."""
     return list(carry_out(study_named(study) if isinstance(study, str) else study, Settings(profile)).discrepancies)

@@ -61,6 +61,15 @@ def test_a_verdict_that_is_not_expected_gives_status_one(capsys: pytest.CaptureF
 
 
 @pytest.mark.usefixtures("tiny")
+def test_report_of_named_studies_leaves_the_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = ["report", "--processes", "1", "--out", str(tmp_path)]
+    assert cli._status([*report, "tiny"]) == cli.DONE  # the other one is not run
+    assert {p.name for p in tmp_path.iterdir()} == {"tiny"}
+    assert cli._status([*report, "tinny"]) == cli.BAD_INPUT
+    assert "tinny" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("tiny")
 def test_report_writes_everything_and_replaces_it_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "reports"
     report = ["report", "--processes", "1", "--out", str(out)]

@@ -8,6 +8,7 @@ import sympy as sp
 
 from residua_network import Network
 from residua_symbolic.derivation import Derivation
+from residua_symbolic.printing import latex
 from residua_symbolic.tables import Grid, for_notebook
 
 
@@ -43,7 +44,12 @@ class LayerMoments:
 
 @dataclass(frozen=True, repr=False)
 class Moments:
-    """The moments of every layer of a network over its random initial weights; tuples are in layer order."""
+    """The moments of every layer of a network over its random initial weights; tuples are in layer order.
+
+    In the formulas v is fan-in times the variance of a weight and b that of a bias, B the batch; m, q and c are the
+    mean, the mean square and the product of two rows' entries at the layer's input, q' the mean square of its output,
+    R the gradient ratio, rho = E g_a g_b / E g_a² of the gradient that comes back to two rows; α F a residual's branch.
+    """
 
     network: Network
     init: str | float
@@ -87,6 +93,31 @@ class Moments:
             for at in layer.walk()
         ]
         return Grid(head, tuple(tuple(_short(cell) for cell in row) for row in rows))
+
+    def text(self) -> str:
+        """The table, and what it assumes."""
+        return "\n".join([self.grid().text(), "", *self.assumptions])
+
+    def markdown(self) -> str:
+        """The table, and what it assumes."""
+        return "\n".join([self.grid().markdown(), "", *(f"- {assumed}" for assumed in self.assumptions)])
+
+    def latex(self) -> str:
+        """The table."""
+        return self.grid().latex()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold: numbers in full, formulas as LaTeX."""
+        return {
+            "init": self.init,
+            "batch": self.batch,
+            "forward": self.forward,
+            "gradient_ratio": self.gradient_ratio,
+            "gradient_total": self.gradient_total,
+            "formulas": [[latex(formula) for formula in formulas] for formulas in self.formulas],
+            "finite_size": self.finite_size,
+            "assumptions": self.assumptions,
+        }
 
     def __repr__(self) -> str:
         rows = "infinite batch" if self.batch is None else f"batch {self.batch}"

@@ -1,5 +1,6 @@
 """Moments of every kind of network, against ensembles drawn by hand, against closed forms, and against bad input."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -408,3 +409,10 @@ def test_what_makes_no_sense_is_refused_in_one_line(k: int) -> None:
     with pytest.raises(ResiduaError, match=words) as refusal:
         ask()
     assert "\n" not in str(refusal.value)
+
+
+def test_the_result_prints_in_every_format() -> None:
+    found = predict_moments(Network((Linear(4, 4), LayerNorm(4), Activation("relu"), Linear(4, 2))))
+    assert json.loads(json.dumps(found.to_dict()))["forward"] == list(found.forward)
+    assert all(assumed in found.markdown() and assumed in found.text() for assumed in found.assumptions)
+    assert found.latex().count("LayerNorm") == 1
