@@ -8,6 +8,7 @@ import pytest
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder
 from residua_bridge.experiments.claim_places import NOT_CONFIRMED
+from residua_bridge.experiments.judged_laws import JudgedLaws
 from residua_bridge.experiments.residual_growth_claims import claims
 from residua_bridge.experiments.residual_growth_laws import CountedAlike, Derived, MeanLength, Mistaken, value_of
 from residua_bridge.experiments.residual_growth_sources import PathLengths, Stream, columns, network, statistics
@@ -102,6 +103,6 @@ def _section(title: str, verdict: str) -> Section:
 
 def test_the_study_names_what_it_expects() -> None:
     study = study_named("residual-growth")
-    expected = [claim.expected for e in study.experiments for claim in getattr(e, "claims", ())]
+    expected = [met.expected for e in study.experiments if isinstance(e, JudgedLaws) for met in e.laws]
     assert {"agree", "differ"} == set(expected)
     assert expected.count("differ") >= 5
