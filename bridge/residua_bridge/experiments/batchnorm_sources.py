@@ -182,7 +182,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class JudgedLaws:
+class PlannedLaws:
     """Laws with their budgets in one section; each is made when it is run. `drawn`: labels whose limits are drawn."""
 
     name: str

@@ -5,8 +5,6 @@ referee computes at 50 digits and more. A value outside the enclosure is a viola
 the seed, so that each can be repeated alone, and a long run goes on where it stopped.
 """
 
-import ast
-import hashlib
 import json
 import math
 import platform
@@ -29,6 +27,7 @@ import sympy as sp
 from mpmath import mp
 
 from residua_bridge.experiments import certified_referee as referee
+from residua_bridge.experiments.digests import digest
 from residua_bridge.findings import Section, Table
 from residua_bridge.study import By, Finding, Settings
 from residua_network import (
@@ -518,24 +517,7 @@ def sources() -> str:
     from residua_symbolic.series.enclosures import bounds, models, remainders
 
     files = [*(Path(str(module.__file__)) for module in (bounds, models, remainders)), Path(referee.__file__)]
-    return hashlib.sha256("".join(_bare(file) for file in files).encode()).hexdigest()[:16]
-
-
-def _bare(file: Path) -> str:
-    """Its statements, without comments and docstrings, and without imports: where a name lives changes no result."""
-    tree = ast.parse(file.read_text())
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            body[:] = [s for s in body if not _is_silent(s)]
-    return ast.dump(tree)
-
-
-def _is_silent(statement: ast.stmt) -> bool:
-    """Whether it is a docstring or an import."""
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        return True
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return digest(files)
 
 
 def full_run(log: Path, count: int, out: Path = FULL_RUN, processes: int = 1) -> Tally:

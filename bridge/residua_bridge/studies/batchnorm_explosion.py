@@ -17,7 +17,7 @@ from residua_bridge.experiments.batchnorm_claims import (
     pre_norm_is_a_power,
 )
 from residua_bridge.experiments.batchnorm_small import SmallBatches
-from residua_bridge.experiments.batchnorm_sources import JudgedLaws
+from residua_bridge.experiments.batchnorm_sources import PlannedLaws
 from residua_bridge.experiments.batchnorm_story import ALONG, OURS, Story
 from residua_bridge.experiments.claim_places import Evidence, as_expected, claims_section
 from residua_bridge.experiments.derivations import Derivations
@@ -139,7 +139,7 @@ STUDY = Study(
             networks=By(40, 200),
             seconds=By(30.0, 80.0),
         ),
-        JudgedLaws(
+        PlannedLaws(
             "laws",
             LAWS,
             (
@@ -195,7 +195,7 @@ STUDY = Study(
             ),
             (*(partial(pre_norm_law, order) for order in ORDERS), post_norm_law),
         ),
-        JudgedLaws(
+        PlannedLaws(
             "residual",
             RESIDUAL,
             (
