@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from residua_bridge.claims_command import app as ledger
 from residua_bridge.expression_commands import PRINTED
 from residua_bridge.expression_commands import app as expressions
 from residua_bridge.law_command import app as laws
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(expressions)
 app.add_typer(laws)
+app.add_typer(ledger)
 
 
 @app.callback(invoke_without_command=True)
@@ -52,16 +54,19 @@ def report(
     format: Annotated[list[str] | None, typer.Option(help="markdown, latex; may be repeated; default: both")] = None,
     processes: Annotated[int | None, typer.Option(help="how many at once; default: as many as processors")] = None,
 ) -> None:
-    """Run every study, or those named, and write their reports, with figures; for all, an index of the verdicts too."""
+    """Run every study, or those named, and write their reports, with figures; for all, the ledger and an index too."""
     from functools import partial
 
-    from residua_bridge.reporting import write_all
+    from residua_bridge.claims.report import NAME, claims_report
+    from residua_bridge.reporting import Closing, write_all
     from residua_bridge.study import studies, studies_named
     from residua_bridge.workers import processors
 
     at_once = processors() if processes is None else processes
     catalogue = partial(studies_named, tuple(study)) if study else studies
-    outcomes = write_all(catalogue, out, profile, tuple(format or ("markdown", "latex")), at_once, indexed=not study)
+    closing = None if study else Closing(NAME, claims_report)
+    formats = tuple(format or ("markdown", "latex"))
+    outcomes = write_all(catalogue, out, profile, formats, at_once, indexed=not study, closing=closing)
     raise typer.Exit(DONE if all(outcome.as_expected for outcome in outcomes) else NOT_AS_EXPECTED)
 
 

@@ -185,8 +185,40 @@ class VerdictText:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What a judge of claims looked at: where it stands, what it showed, and how sure that is.
+
+    `value` is None where there is no one number or word; `bound` is an error bar, "exact", the proofs passed, ….
+    """
+
+    kind: Literal["proof", "number", "numbers", "verdict", "picture"]
+    report: str
+    section: str
+    what: str
+    value: Cell | None = None
+    bound: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A claim of a ledger: its name, where it is made, its sentence, the word, and what is to be said with it.
+
+    `said` holds pairs of a lead and a text, such as ("Holds if", "…"); `computed` is how the word came about.
+    """
+
+    name: str
+    where: str
+    statement: str
+    word: str
+    said: tuple[tuple[str, str], ...]
+    evidence: tuple[Reference, ...]
+    computed: str
+
+
+@dataclass(frozen=True)
 class Section:
-    """Part of a report, in order: prose, derivations, drawings, tables, figures, matrices, waterfalls, verdicts."""
+    """Part of a report, in order: prose, derivations, drawings, tables, figures, matrices, waterfalls, verdicts,
+    entries."""
 
     title: str
     prose: tuple[str, ...] = ()
@@ -197,6 +229,7 @@ class Section:
     drawings: tuple[Drawing, ...] = ()
     matrices: tuple[Matrix, ...] = ()
     waterfalls: tuple[Waterfall, ...] = ()
+    entries: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -217,11 +250,21 @@ class Findings:
         """Every verdict, in reading order."""
         return tuple(verdict for section in self.sections for verdict in section.verdicts)
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Every entry of a ledger, in reading order."""
+        return tuple(entry for section in self.sections for entry in section.entries)
+
     def to_json(self) -> str:
         """All of it, as `as_json` writes it."""
         data = asdict(self)
         for section in data["sections"]:
-            for later in ("drawings", "matrices", "waterfalls"):  # reports from before there were any stay as they are
+            for later in (
+                "drawings",
+                "matrices",
+                "waterfalls",
+                "entries",
+            ):  # reports from before there were any stay as they are
                 if not section[later]:
                     del section[later]
             for figure in section["figures"]:
@@ -281,7 +324,13 @@ def _section(data: dict[str, Any]) -> Section:
         drawings=tuple(_drawing(item) for item in data.get("drawings", ())),
         matrices=tuple(_matrix(item) for item in data.get("matrices", ())),
         waterfalls=tuple(_waterfall(item) for item in data.get("waterfalls", ())),
+        entries=tuple(_entry(item) for item in data.get("entries", ())),
     )
+
+
+def _entry(data: dict[str, Any]) -> Entry:
+    evidence = tuple(Reference(**{**item, "value": _number(item["value"])}) for item in data["evidence"])
+    return Entry(**{**data, "said": tuple((lead, text) for lead, text in data["said"]), "evidence": evidence})
 
 
 def _derivation(data: dict[str, Any]) -> DerivationText:

@@ -17,4 +17,6 @@ def index(findings: Sequence[Findings]) -> str:
 
 
 def _about(findings: Findings) -> str:
-    return f"{findings.question} Verdicts: {counted(findings.verdicts) or 'none'}."
+    words = [entry.word for entry in findings.entries]
+    claims = "; ".join(f"{words.count(word)} × {word}" for word in dict.fromkeys(words))
+    return f"{findings.question} Verdicts: {counted(findings.verdicts) or claims or 'none'}."

@@ -1,7 +1,7 @@
 """Studies run and their reports written, with a summary on the screen; findings printed in one format."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing as closed
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +33,13 @@ class Task(NamedTuple):
         return f"{self.study}, experiment {self.experiment + 1}"
 
 
+class Closing(NamedTuple):
+    """A report that is drawn from what all studies found, and its name."""
+
+    name: str
+    drawn: Callable[[Sequence[Findings]], Findings]
+
+
 def write_all(
     catalogue: Callable[[], Mapping[str, Study]],
     out: Path,
@@ -40,9 +47,10 @@ def write_all(
     formats: Sequence[str],
     processes: int = 1,
     indexed: bool = True,
+    closing: Closing | None = None,
 ) -> list[Outcome]:
-    """Run every study, write `<out>/<study>/` as each is done, then, if `indexed`, the index. Refuses bad input before
-    computing.
+    """Run every study, write `<out>/<study>/` as each is done, then `closing` and, if `indexed`, the index. Refuses bad
+    input before computing.
 
     `catalogue` gives the studies by name; with several processes, each of which takes one experiment after the other,
     it must be a function that they can import.
@@ -52,16 +60,20 @@ def write_all(
     for name in formats:
         named(name)
     studies = catalogue()
-    for name in studies:
+    for name in (*studies, *([closing.name] if closing else ())):
         ensure_writable(out, name)
     if indexed:
         _ensure_own_index(out / INDEX)
     outcomes = {}
-    with Display() as display, closing(_found(catalogue, profile, processes, display)) as found:
+    with Display() as display, closed(_found(catalogue, profile, processes, display)) as found:
         for name, findings in found:
             outcomes[name] = concluded(studies[name], findings, profile)
             write(outcomes[name].findings, out, formats)
     ordered = [outcomes[name] for name in studies]
+    if closing:
+        last = closing.drawn([outcome.findings for outcome in ordered])
+        write(last, out, formats)
+        ordered.append(Outcome(last, ()))
     if indexed:
         replace_file(out / INDEX, index([outcome.findings for outcome in ordered]))
     _summary(ordered, out)
@@ -81,7 +93,7 @@ def _found(
         return display.part(f"{task.study}: {label}", total, stays=False)
 
     yield from ((name, []) for name, size in sizes.items() if not size)
-    with closing(done(partial(_carry_out, catalogue, profile), tasks, processes, begin)) as results:
+    with closed(done(partial(_carry_out, catalogue, profile), tasks, processes, begin)) as results:
         for (name, k), finding in results:
             found[name][k] = finding
             parts[name].advance()
@@ -107,8 +119,9 @@ def _summary(outcomes: Sequence[Outcome], out: Path) -> None:
         verdicts = outcome.findings.verdicts
         expected = sum(v.expected in ("", v.verdict) for v in verdicts)
         explained = sum(v.explained for v in verdicts)
-        name = outcome.findings.study
-        table.add_row(name, str(len(verdicts)), str(expected), str(explained), str(out / name / "report.md"))
+        name, claims = outcome.findings.study, outcome.findings.entries
+        shown = (f"{len(claims)} claims", "", "") if claims else (str(len(verdicts)), str(expected), str(explained))
+        table.add_row(name, *shown, str(out / name / "report.md"))
     Console().print(table)
 
 

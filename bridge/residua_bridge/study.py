@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from residua_bridge.claims.ruling import DECIDED
 from residua_bridge.findings import Findings, Section
 from residua_bridge.verdict import Discrepancy
 from residua_network import Network, ResiduaError
@@ -109,8 +110,9 @@ class Outcome:
 
     @property
     def as_expected(self) -> bool:
-        """Whether every verdict that a study expects came out."""
-        return all(v.expected in ("", v.verdict) and v.explained for v in self.findings.verdicts)
+        """Whether every verdict that a study expects came out, and every claim of a ledger was decided."""
+        verdicts = all(v.expected in ("", v.verdict) and v.explained for v in self.findings.verdicts)
+        return verdicts and all(entry.word in DECIDED for entry in self.findings.entries)
 
 
 @cache

@@ -1,6 +1,6 @@
 """The claims of the four source documents: who judges them, by which evidence, and the ledger of all verdicts."""
 
-from residua_bridge.claims.evidence import Evidence, Look, MissingEvidenceError, Seen
+from residua_bridge.claims.evidence import Evidence, Look, MissingEvidenceError
 from residua_bridge.claims.judging import all_judges, judge
 from residua_bridge.claims.ledger import Record, claims_section, ledger
 from residua_bridge.claims.register import Claim, Document, claims_named, documents, register
@@ -16,7 +16,6 @@ __all__ = [
     "MissingEvidenceError",
     "Record",
     "Ruling",
-    "Seen",
     "Word",
     "all_judges",
     "claims_named",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from residua_bridge.findings import Cell, Drawing, Figure, Matrix, Section, Table, VerdictText, Waterfall
+from residua_bridge.findings import Cell, Drawing, Figure, Matrix, Reference, Section, Table, VerdictText, Waterfall
 from residua_network import ResiduaError
 
 Kind = Literal["proof", "number", "numbers", "verdict", "picture"]
@@ -21,27 +21,15 @@ class MissingReportError(MissingEvidenceError):
     """The findings hold no such report."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """One look: where it went, what it showed, and how sure that is. `value` is None where there is no one number."""
-
-    kind: Kind
-    report: str
-    section: str
-    what: str
-    value: Cell | None = None
-    bound: str = ""
-
-
 class Evidence:
     """The sections of reports, by the name of the study."""
 
     def __init__(self, reports: Mapping[str, Sequence[Section]]) -> None:
         self._reports = {name: tuple(sections) for name, sections in reports.items()}
-        self._seen: list[Seen] = []
+        self._seen: list[Reference] = []
 
     @property
-    def seen(self) -> tuple[Seen, ...]:
+    def seen(self) -> tuple[Reference, ...]:
         """What was looked at so far, each once."""
         return tuple(dict.fromkeys(self._seen))
 
@@ -105,7 +93,7 @@ class Evidence:
         return False
 
     def _note(self, kind: Kind, report: str, section: str, what: str, value: Cell | None, bound: str) -> None:
-        self._seen.append(Seen(kind, report, section, what, value, bound))
+        self._seen.append(Reference(kind, report, section, what, value, bound))
 
 
 Note = Callable[[Kind, str, str, str, Cell | None, str], None]

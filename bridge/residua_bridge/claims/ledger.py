@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from inspect import getdoc
 from typing import Any
 
-from residua_bridge.claims.evidence import Evidence, MissingEvidenceError, MissingReportError, Seen
+from residua_bridge.claims.evidence import Evidence, MissingEvidenceError, MissingReportError
 from residua_bridge.claims.judging import all_judges
 from residua_bridge.claims.register import Claim, claims_named, register
 from residua_bridge.claims.ruling import Ruling, Word
-from residua_bridge.findings import Section, Table
+from residua_bridge.findings import Reference, Section, Table
 
 Reports = Mapping[str, Sequence[Section]]
 
@@ -30,12 +30,15 @@ class Record:
     correction: str
     counterexample: str
     remark: str
-    evidence: tuple[Seen, ...]
+    evidence: tuple[Reference, ...]
     computed: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
-        return asdict(self)
+        """Plain data, for JSON; every piece of evidence with its link, relative to the folder of the reports."""
+        from residua_bridge.formats.markdown import link
+
+        evidence = [{**asdict(one), "link": link(one.report, one.section)} for one in self.evidence]
+        return {**asdict(self), "evidence": evidence}
 
 
 def ledger(reports: Reports, claims: Sequence[Claim] | None = None) -> tuple[Record, ...]:

@@ -14,16 +14,18 @@ from residua_bridge.findings import (
     Cell,
     DerivationText,
     Drawing,
+    Entry,
     Figure,
     Findings,
     Matrix,
+    Reference,
     Section,
     StepText,
     Table,
     VerdictText,
     Waterfall,
 )
-from residua_bridge.formats._text import Maths, Strong, sentence, spoken
+from residua_bridge.formats._text import Maths, Strong, number, sentence, spoken
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,24 @@ class Formula:
     latex: str
 
 
+@dataclass(frozen=True)
+class Source:
+    """What one section of another report shows; without a section, that report as a whole."""
+
+    report: str
+    section: str
+    shows: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a claim rests on, one line a section of a report."""
+
+    lines: tuple[Source, ...]
+
+
 Picture = Figure | Drawing | Matrix | Waterfall
-Block = Heading | Paragraph | Formula | Table | Picture
+Block = Heading | Paragraph | Formula | Table | Picture | Sources
 
 _LEGEND = (
     "A verdict without a flag is explained by the causes beside it, and is the expected one where the study expects "
@@ -158,6 +176,40 @@ def _section(section: Section) -> Iterator[Block]:
     yield from section.waterfalls
     if section.verdicts:
         yield from _verdicts(section.verdicts)
+    for entry in section.entries:
+        yield from _entry(entry)
+
+
+def _entry(entry: Entry) -> Iterator[Block]:
+    """A claim: its sentence, the word, what goes with it, what it rests on, and how it was computed."""
+    yield Heading(f"{entry.name}: {entry.word}", 2)
+    yield Paragraph(sentence(entry.statement), f"{entry.where}:")
+    for lead, text in entry.said:
+        yield Paragraph(sentence(text), f"{lead}:")
+    if entry.evidence:
+        yield Sources(tuple(_sources(entry.evidence)))
+    if entry.computed:
+        yield Paragraph(sentence(entry.computed), "How it was computed:", small=True)
+
+
+def _sources(evidence: Sequence[Reference]) -> Iterator[Source]:
+    for report, section in dict.fromkeys((one.report, one.section) for one in evidence):
+        here = [told(one) for one in evidence if (one.report, one.section) == (report, section)]
+        yield Source(report, section, "; ".join(here))
+
+
+def told(reference: Reference) -> str:
+    """A piece of evidence in words: what was looked at, what it showed, and how sure that is."""
+    value = "" if reference.value is None else number(reference.value)
+    match reference.kind:
+        case "proof":
+            shown = f"proved ({reference.bound})" if reference.value else "not proved"
+        case "picture":
+            return f"picture: {reference.what}"
+        case _:
+            bound = reference.bound if reference.bound.startswith("±") else f"({reference.bound})"
+            shown = " ".join(filter(None, (value, bound if reference.bound else "")))
+    return f"{reference.what}: {shown}" if shown else reference.what
 
 
 def _derivation(derivation: DerivationText) -> Iterator[Block]:

@@ -6,7 +6,18 @@ from residua_bridge.figures import file_stem
 from residua_bridge.findings import Drawing, Figure, Findings, Matrix, Table, VerdictText, Waterfall
 from residua_bridge.formats._characters import mathematics
 from residua_bridge.formats._mathematics import checked
-from residua_bridge.formats._paper import Block, Formula, Heading, Paragraph, Picture, budgets, paper, with_causes
+from residua_bridge.formats._paper import (
+    Block,
+    Formula,
+    Heading,
+    Paragraph,
+    Picture,
+    Source,
+    Sources,
+    budgets,
+    paper,
+    with_causes,
+)
 from residua_bridge.formats._tabular import is_long, longtable, prose, setting, tabulars
 from residua_bridge.formats._text import sentence
 
@@ -75,6 +86,13 @@ def _block(block: Block) -> str:
             return _long_table(block) if is_long(block) else _tables(block)
         case Figure() | Drawing() | Matrix() | Waterfall():
             return _figure(block)
+        case Sources():
+            return "\n".join([r"{\footnotesize Evidence:\par", *map(_source, block.lines), "}"])
+
+
+def _source(line: Source) -> str:
+    words = ", ".join(filter(None, (line.report, line.section)))
+    return rf"\hangindent=1.5em\hangafter=1 -- \emph{{{prose(words)}}}: {prose(sentence(line.shows))}\par"
 
 
 def _formula(latex: str) -> str:

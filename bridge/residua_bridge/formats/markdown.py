@@ -12,6 +12,8 @@ from residua_bridge.formats._paper import (
     Heading,
     Paragraph,
     Picture,
+    Source,
+    Sources,
     budgets,
     numbers,
     paper,
@@ -23,6 +25,7 @@ FILE = "report.md"
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~]|&(?=#?\w+;))")
 _LIST_MARK = re.compile(r"^(\d{0,9})([-+.)])(?=[\s-]|$)")
+_UNNAMED = re.compile(r"[^\w\- ]")  # what GitHub leaves out of anchors
 _BAR = re.compile(r"\\\||\|")
 
 
@@ -81,6 +84,26 @@ def _block(block: Block, label: str) -> str:
             return "\n\n".join(filter(None, (_caption(block, label), _table(block))))
         case Figure() | Drawing() | Matrix() | Waterfall():
             return f"![{_alternative(block.title)}](figures/{file_stem(block.name)}.svg)\n\n{_caption(block, label)}"
+        case Sources():
+            return "\n".join(["Evidence:\n", *map(_source, block.lines)])
+
+
+def _source(line: Source) -> str:
+    """A list item with a link to the section of the report beside this one."""
+    words = ": ".join(filter(None, (line.report, line.section)))
+    return f"- [{text(words)}](../{link(line.report, line.section)}): {text(line.shows)}"
+
+
+def link(study: str, section: str) -> str:
+    """Where the section of a study's report is, from the folder of the reports."""
+    return f"{file_stem(study)}/{FILE}{_anchor(section)}"
+
+
+def _anchor(heading: str) -> str:
+    """GitHub's anchor of a heading; of one with mathematics in it, which GitHub names in its own way, none."""
+    if not heading or any(maths for _, maths in pieces(heading)):
+        return ""
+    return "#" + _UNNAMED.sub("", heading.lower()).replace(" ", "-")
 
 
 def _caption(block: Table | Picture, label: str) -> str:
