@@ -21,6 +21,8 @@ _HOME = {
     "residua_bridge.budgets.judge": ("judged",),
     "residua_bridge.budgets.law": ("Ladder", "Law"),
     "residua_bridge.budgets.user_law": ("law",),
+    "residua_bridge.claims.ledger": ("Record",),
+    "residua_bridge.claims.reading": ("claims",),
     "residua_bridge.compare": ("compare",),
     "residua_bridge.rendering": ("render",),
     "residua_bridge.study": ("Study", "run", "studies"),

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from residua_bridge.expression_commands import PRINTED
-from residua_network import ResiduaError
 from residua_network.checks import one_of
 
 if TYPE_CHECKING:
     from residua_bridge.claims import Record
     from residua_bridge.findings import Findings
 
-WRITTEN = Path(__file__).parents[2] / "reports"  # of a checkout
 NOT_CONFIRMED = 1
 
 app = typer.Typer()
@@ -37,46 +35,19 @@ def claims(
 
     The words are computed now, from the findings that `residua report` wrote. Exit status 1 where one is not confirmed.
     """
-    from residua_bridge.claims import DECIDED, WORDS, claims_named, ledger
+    from residua_bridge.claims import DECIDED
+    from residua_bridge.claims.reading import claims as judged
+    from residua_bridge.claims.reading import findings_in, folder_of
 
     one_of(format, PRINTED, "format", "residua claims")
-    if verdict is not None:
-        one_of(verdict, WORDS, "verdict", "residua claims")
-    chosen = claims_named(claim or (), document)
-    folder = _folder(reports)
-    found = _findings(folder)
-    records = [r for r in ledger({one.study: one.sections for one in found}, chosen) if verdict in (None, r.verdict)]
+    records = judged(claim or (), document, verdict, reports)
+    folder = folder_of(reports)
     if format == "text":
         text = "\n".join(_lines(records, in_full=bool(claim)))
         typer.echo(f"{text}\n\n{_counts(records)}; judged by the reports in {folder}")
     else:
-        typer.echo(_printed(records, found, format))
+        typer.echo(_printed(records, findings_in(folder), format))
     raise typer.Exit(0 if all(record.verdict in DECIDED for record in records) else NOT_CONFIRMED)
-
-
-def _folder(given: Path | None) -> Path:
-    """Where the reports are; raises ResiduaError where there are none."""
-    places = [given] if given is not None else [Path("reports"), WRITTEN]
-    for place in places:
-        if any(place.glob("*/findings.json")):
-            return place
-    raise ResiduaError(
-        f"{places[0]}: expected reports with findings.json, got none; `residua report --out {places[0]}` writes them"
-    )
-
-
-def _findings(folder: Path) -> list["Findings"]:
-    """What the studies found; raises ResiduaError, naming the file, where one cannot be read."""
-    from residua_bridge.claims.report import NAME
-    from residua_bridge.findings import Findings
-
-    found = []
-    for file in sorted(folder.glob("*/findings.json")):
-        try:
-            found.append(Findings.from_json(file.read_text(encoding="utf-8")))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ResiduaError(f"{file}: expected the findings of a report, got something else ({error})") from error
-    return [one for one in found if one.study != NAME]
 
 
 def _printed(records: Sequence["Record"], found: Sequence["Findings"], format: str) -> str:

@@ -151,3 +151,14 @@ def test_every_document_has_its_part() -> None:
         "Document 003",
         "Document 004",
     ]
+
+
+def test_the_ledger_from_python() -> None:
+    from residua import ResiduaError, claims
+
+    chosen = claims(document="003", reports=FOLDER)
+    assert [record.id for record in chosen] == [name for name in register() if name.startswith("003")]
+    assert [record.id for record in claims("003-046", reports=str(FOLDER))] == ["003-046"]
+    assert claims(("003-046",), verdict="undecidable", reports=FOLDER) == []
+    with pytest.raises(ResiduaError, match="expected reports"):
+        claims(reports="/nowhere")
