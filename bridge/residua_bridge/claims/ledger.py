@@ -72,6 +72,8 @@ def _ruled(claim: Claim, evidence: Evidence) -> tuple[Ruling, Word]:
         ruling = all_judges()[claim.name](evidence)
     except MissingEvidenceError as missing:
         ruling = Ruling(False, False, remark=str(missing))
+    except (ArithmeticError, LookupError, ValueError) as odd:  # a table holds what the judge cannot read
+        ruling = Ruling(False, False, remark=f"the evidence could not be read: {odd!r}")
     return ruling, ruling.word
 
 
