@@ -1,4 +1,4 @@
-# make report    set up, then derive, train, compare and write the reports into reports/
+# make report    set up, then derive, train, compare, write the reports into reports/ and what README says of them
 # make test      set up, then lint, types and tests
 # make bench     set up, then time it against torch and other systems; writes benchmarks/*.md
 PYTHON ?= python3
@@ -8,6 +8,7 @@ BIN := .venv/bin
 
 report: .venv/installed
 	$(BIN)/residua report --out reports
+	$(BIN)/python -m residua_bridge.highlights
 
 test: .venv/installed-dev
 	$(BIN)/ruff check .
