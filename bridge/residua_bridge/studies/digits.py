@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from residua_bridge.experiments.along_training import AlongTraining, Moment, Statement, agrees
+from residua_bridge.experiments.learned_gains import LearnedGains
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Labelled, Study
 from residua_network import Activation, BatchNorm, Layer, LayerNorm, Linear, Network, Residual
@@ -33,6 +34,11 @@ def layer_normalised() -> Network:
 def batch_normalised() -> Network:
     """The same with batch statistics."""
     return classifier(SQUARE, BatchNorm(WIDTH), RELU)
+
+
+def saturating() -> Network:
+    """Four blocks of Linear, LayerNorm, sigmoid: gradients vanish."""
+    return Network((Linear(64, WIDTH), *(SQUARE, LayerNorm(WIDTH), Activation("sigmoid")) * 4, Linear(WIDTH, 10)))
 
 
 def residual() -> Network:
@@ -145,6 +151,19 @@ STUDY = Study(
             ),
             steps=By(600, 3000),
             snapshots=By((0, 10, 50, 200, 600), (0, 10, 20, 50, 100, 200, 400, 800, 1500, 3000)),
+        ),
+        LearnedGains(
+            "What the learned gains do",
+            (
+                "003 (L127) says of the learned factor g of a normaliser that it becomes smaller where gradients grow and larger where they fall. Two networks, in one of which gradients grow on the way "
+                "back through the layers at the start (batch normalisation and ReLU), in the other of which they vanish (layer normalisation and sigmoid); all gains are 1 before training.",
+            ),
+            (
+                Labelled("gradients grow: Linear → BatchNorm → ReLU", batch_normalised),
+                Labelled("gradients vanish: Linear → LayerNorm → sigmoid", saturating),
+            ),
+            seeds=By(4, 12),
+            steps=200,
         ),
     ),
     conclusion=conclusion,

@@ -10,6 +10,7 @@ from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.judged_laws import JudgedLaws, Met
 from residua_bridge.experiments.plain_claims import CHAIN, CLAIMS, EXACT, PLANE, TAILS, WIDTH
 from residua_bridge.experiments.plain_phase import PhasePicture
+from residua_bridge.experiments.plain_signals import SIGNALS, Signals
 from residua_bridge.experiments.plain_sources import (
     GradientPair,
     GradientRatio,
@@ -253,6 +254,22 @@ STUDY = Study(
                     statistic="ratio of means",
                 ),
             ),
+        ),
+        Signals(
+            SIGNALS,
+            (
+                "003 blames products of matrices (L119) and activations (L147) for gradients that vanish or explode and for deep layers that no longer see the input. Both are told apart here: the same depth without "
+                "an activation, with one that keeps its slope, with one that saturates on both sides, and with one whose slope is nowhere above a quarter; each with small, fitting and large weights.",
+            ),
+            (
+                *(("identity", v) for v in (0.5, 1.0, 2.0)),
+                *(("relu", v) for v in (1.0, 2.0, 4.0)),
+                *(("tanh", v) for v in (0.5, 1.5, 3.0)),
+                *(("sigmoid", v) for v in (1.0, 16.0, 64.0)),
+            ),
+            width=64,
+            depth=50,
+            networks=By(40, 400),
         ),
         PhasePicture(
             "plain-phase",
