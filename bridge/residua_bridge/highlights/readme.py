@@ -1,0 +1,69 @@
+"""The block of the README that residua writes: between two markers, from the findings alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from residua_bridge.claims import Evidence
+from residua_bridge.claims.reading import findings_in, folder_of
+from residua_bridge.findings import Section
+from residua_bridge.formats.markdown import FILE, text
+from residua_bridge.highlights.picture import NAME, TITLE, caption, draw, glance
+from residua_bridge.highlights.row import Highlight
+from residua_bridge.highlights.rows import ROWS
+from residua_bridge.highlights.trust import trust
+from residua_bridge.writer import replace_file
+from residua_network import ResiduaError
+
+Reports = Mapping[str, Sequence[Section]]
+
+BEGIN = "<!-- Written by python -m residua_bridge.highlights, from the findings of the reports; do not edit. -->"
+END = "<!-- End of what is written from the findings. -->"
+README, REPORTS = "README.md", "reports"
+
+
+def update(readme: str, reports: Reports) -> str:
+    """`readme` with the block between its markers written anew; raises ResiduaError, naming what is missing."""
+    if readme.count(BEGIN) != 1 or readme.count(END) != 1 or readme.index(BEGIN) > readme.index(END):
+        raise ResiduaError(f"{README}: expected one line {BEGIN!r} and after it one {END!r}, got something else")
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{block(Evidence(reports))}\n\n{END}{after}"
+
+
+def block(e: Evidence) -> str:
+    """Picture, table, and how far to trust them."""
+    story = glance(e)
+    rows = [_row(highlight(e)) for highlight in ROWS]
+    head = ["| It is said | residua finds | Report |", "| --- | --- | --- |"]
+    return "\n\n".join(
+        (f"![{TITLE}]({REPORTS}/{NAME})", text(caption(story)), "\n".join([*head, *rows]), _linked(trust(e)))
+    )
+
+
+def _row(one: Highlight) -> str:
+    links = ", ".join(f"[{text(word)}]({_place(study)})" for word, study in one.links)
+    return f"| {text(one.said)} | **{text(one.strong)}** {text(one.found)} | {links} |"
+
+
+def _linked(trusted: tuple[str, str, str]) -> str:
+    """A sentence, and the link that it ends in."""
+    words, link, study = trusted
+    return f"{text(words)} [{text(link)}]({_place(study)})."
+
+
+def _place(study: str) -> str:
+    return f"{REPORTS}/{study}/{FILE}"
+
+
+def write_all(root: Path) -> list[Path]:
+    """Block and picture of the checkout `root` written anew; nothing is written where anything is missing."""
+    found = findings_in(folder_of(root / REPORTS))
+    place, reports = root / README, {one.study: one.sections for one in found}
+    try:
+        old = place.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise ResiduaError(f"{place}: expected the README of a checkout, got: {error}") from error
+    new = update(old, reports)
+    drawn = draw(glance(Evidence(reports)), root / REPORTS / NAME)
+    replace_file(place, new)
+    return [place, drawn]

@@ -1,0 +1,354 @@
+"""The top of the README: what its findings give, to the letter; a changed number changes it; a missing one is named."""
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.style
+import pytest
+
+from residua_bridge import figures
+from residua_bridge.claims import Evidence
+from residua_bridge.findings import Section
+from residua_bridge.highlights import Reports, UnsupportedError, update, write_all
+from residua_bridge.highlights import __main__ as command
+from residua_bridge.highlights.picture import NAME, Glance, _canvas, draw, glance
+from residua_bridge.highlights.readme import BEGIN, END
+from residua_bridge.highlights.row import at_most, barred, listed, percent, shown
+from residua_bridge.highlights.rows import BATCHNORM, ON_SIN, PASSES_FOR, ROWS
+from residua_bridge.highlights.trust import trust
+from residua_network import ResiduaError
+
+from .claims.planting import Plant, cell, committed, unproved, verdict
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+USED = (
+    BATCHNORM, "calibration", "dynamics", "finite-differences", "invariance", "layernorm-width", "normalization",
+    "plain-nets", "residual-growth", "residual-taylor", "sin-fit", "swell",
+)  # fmt: skip
+
+
+# what is committed
+
+
+def test_the_readme_is_what_the_findings_give() -> None:
+    assert update(README, committed()) == README
+
+
+def test_the_picture_is_what_the_findings_give(tmp_path: Path) -> None:
+    drawn = draw(glance(Evidence(committed())), tmp_path / NAME)
+    assert drawn.read_bytes() == (ROOT / "reports" / NAME).read_bytes()
+    assert f"](reports/{NAME})" in README
+
+
+# what changes it
+
+
+def times(factor: float) -> Callable[[object], float]:
+    return lambda old: factor * float(str(old))
+
+
+# One number of every highlight, altered: its words change, or it is not supported any longer.
+ALTERED: dict[str, tuple[Plant, ...]] = {
+    "popular_growth": (
+        cell(BATCHNORM, "One number at every depth", "measured", times(1.1), depth=15),
+        cell(BATCHNORM, "One number at every depth", "finite batch", times(1.1), depth=60),
+        cell(BATCHNORM, "Which variances batch", "factor of an inner layer", times(1.001), B=32),
+        cell(BATCHNORM, "Nets of four depths", "standard error", times(3), law="depth 30"),
+    ),
+    "he_and_batch_norm": (
+        cell(BATCHNORM, "Which variances batch", "to v =", times(1.1), B=32, layers=30),
+        cell(BATCHNORM, "With and without", "measured: it", "helps", n=64, layers=30, v=2.0),
+    ),
+    "he_mean": (
+        cell("plain-nets", "Means that hide", "median, measured", times(2), L=64),
+        cell("plain-nets", "Means that hide", "mean, law", 0.99, L=64),
+    ),
+    "mean_or_typical": (
+        cell("layernorm-width", "Mean and mean log", "law of the mean", times(1.1), n=16, L=16),
+        cell("layernorm-width", "Mean and mean log", "law of the mean log", 0.1, n=16, L=16),
+    ),
+    "dropped_projector": (
+        cell("normalization", "Where the true", "the Jacobian vanishes at", "$n=3$", normaliser="layernorm"),
+    ),
+    "order_in_the_block": (
+        cell(
+            "residual-growth", "Gradients through", "standard error", times(2), block="x + (LayerNorm → Linear → ReLU)"
+        ),
+        cell("residual-growth", "Gradients through", "law, n → ∞", 1.0, block="x + (LayerNorm → Linear → ReLU)"),
+    ),
+    "linearised": (
+        cell("dynamics", "Fitted exponents", "exponent", times(1.1), hidden_layers=2),
+        cell("dynamics", "Fitted exponents", "off −1/2 by, in s.e.", 1.0, hidden_layers=2),
+    ),
+    "large_rates": (
+        cell("invariance", "Rates with normalisation", "‖w‖² after a step", times(2)),
+        cell("invariance", "Rates with normalisation", "loss at the end", 1e9),
+    ),
+    "gradient_check": (
+        cell("finite-differences", "How far a right", "measured", times(0.9), dtype="float32", step="usual"),
+        cell("finite-differences", "How far a right", "measured", 1e-9, dtype="float32", step="usual"),
+    ),
+    "closest_polynomial": (
+        cell("sin-fit", "Which T_n is closest", "closest for", 2, degree_n=11),
+        cell("sin-fit", "Which T_n is closest", "closest for", 20, degree_n=11),
+    ),
+    "every_term": (
+        cell("sin-fit", "Mean square errors of", "$T_n$", times(1.1), degree_n=1),
+        cell("sin-fit", "Mean square errors of", "$T_n$", 0.3, degree_n=1),
+    ),
+    "taylor_blocks": (
+        cell("residual-taylor", "Growth with depth", "read literally: sup of the error", times(2), f=ON_SIN, L=7),
+        cell("residual-taylor", "Trained scalar", "sup error", 0.1, stream="sin, behind $T_{3}$"),
+    ),
+    "swell": (cell("swell", "Level 60", "graph", "412", map="logistic map", count="reverse mode"),),
+}
+BY_NAME = {row.__name__: row for row in ROWS}
+
+
+def told(name: str, reports: Reports) -> str:
+    try:
+        return str(BY_NAME[name](Evidence(reports)))
+    except UnsupportedError as error:
+        return str(error)
+
+
+def test_every_highlight_has_altered_numbers() -> None:
+    assert set(ALTERED) == set(BY_NAME)
+
+
+@pytest.mark.parametrize(("name", "plant"), [(name, plant) for name, plants in ALTERED.items() for plant in plants])
+def test_an_altered_number_changes_its_highlight(name: str, plant: Plant) -> None:
+    assert told(name, plant(committed())) != told(name, committed())
+
+
+def test_an_altered_number_changes_the_readme() -> None:
+    changed = update(README, cell("swell", "Level 60", "graph", "412", map="logistic map")(committed()))
+    assert changed != README
+    assert "412 operations" in changed
+    assert update(changed, committed()) == README
+
+
+# What no table shows: a proof that is gone, a verdict that has turned.
+TURNED: dict[str, Plant] = {
+    "popular_growth": unproved(
+        BATCHNORM, "Squared gradients through Linear → BatchNorm → ReLU, L times", "inner layer"
+    ),
+    "he_mean": verdict("plain-nets", "The arithmetic mean of the ratio", "differ"),
+    "mean_or_typical": unproved("layernorm-width", "Opposite signs, and of one size: layernorm"),
+    "dropped_projector": verdict("normalization", "(1.10)", "agree"),
+    "linearised": verdict("dynamics", "distance ∝ $n^{-1/2}$ as $n$ grows, 2", "agree"),
+    "taylor_blocks": verdict("residual-taylor", "Smallest counterexamples", "differ"),
+    "swell": verdict("swell", "Laws of the logistic map", "differ"),
+}
+
+
+@pytest.mark.parametrize("name", TURNED)
+def test_what_is_no_longer_supported_is_refused(name: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"^highlight '.*': expected findings by which .*, got others$"):
+        update(README, TURNED[name](committed()))
+
+
+def test_verdicts_that_cannot_be_trusted_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match="highlight 'trust'"):
+        trust(Evidence(cell("calibration", "What is asked", "passed", False)(committed())))
+
+
+@pytest.mark.parametrize("report", USED)
+def test_a_missing_report_is_named(report: str) -> None:
+    with pytest.raises(ResiduaError, match=f"expected a report '{report}'") as caught:
+        update(README, {name: sections for name, sections in committed().items() if name != report})
+    assert "\n" not in str(caught.value)
+
+
+def test_no_other_report_is_needed() -> None:
+    assert update(README, {name: committed()[name] for name in USED}) == README
+
+
+@pytest.mark.parametrize("readme", ["", BEGIN, f"{END}\n{BEGIN}", f"{BEGIN}{BEGIN}{END}", f"{BEGIN}{END}{END}"])
+def test_a_readme_without_its_markers_is_refused(readme: str) -> None:
+    with pytest.raises(ResiduaError, match=r"README\.md: expected one line"):
+        update(readme, committed())
+
+
+def test_what_stands_around_the_block_stays() -> None:
+    assert update(f"a\n\n{BEGIN}old{END}\n\nb\n", committed()).startswith(f"a\n\n{BEGIN}\n\n![")
+    assert update(f"a\n\n{BEGIN}old{END}\n\nb\n", committed()).endswith(f"\n\n{END}\n\nb\n")
+
+
+# numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "words"),
+    [
+        (1.4669, 4, "1.467"),
+        (1.5219528, 5, "1.5220"),
+        (-0.0526, 2, "−0.053"),
+        (145.2, 3, "145"),
+        (4108.0, 2, "4100"),
+        (9996.0, 3, "1.00 × 10⁴"),
+        (1.155e-5, 2, "1.2 × 10⁻⁵"),
+        (-2.6347e21, 2, "−2.6 × 10²¹"),
+        (0.0, 2, "0.0"),
+        (2.0, 1, "2"),
+    ],
+)
+def test_shown(value: float, digits: int, words: str) -> None:
+    assert shown(value, digits) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "bar", "words"),
+    [
+        (55.118, 4.024, "55 ± 4"),
+        (186.76, 15.3, "187 ± 15"),
+        (6550.8, 1320.2, "6600 ± 1300"),
+        (-1.0986, 0.0322, "−1.10 ± 0.03"),
+        (1.0, 0.0998, "1.00 ± 0.10"),
+    ],
+)
+def test_barred(value: float, bar: float, words: str) -> None:
+    assert barred(value, bar) == words
+
+
+def test_other_words() -> None:
+    assert percent(0.00137611) == "0.14 %"
+    assert at_most(0.00270) == "0.003"
+    assert at_most(0.0031) == "0.004"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["a"]) == "a"
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda: shown(float("nan")), lambda: barred(1.0, 0.0), lambda: barred(1.0, float("inf"))]
+)
+def test_what_is_no_number_is_refused(wrong: Callable[[], str]) -> None:
+    with pytest.raises(UnsupportedError):
+        wrong()
+
+
+# the picture
+
+
+@pytest.fixture(scope="module")
+def story() -> Glance:
+    return glance(Evidence(committed()))
+
+
+def test_same_bytes_on_every_draw(story: Glance, tmp_path: Path) -> None:
+    drawn = [draw(story, tmp_path / f"{k}.svg").read_bytes() for k in range(4)]
+    assert len(set(drawn)) == 1
+
+
+def test_a_waterfall_goes_from_the_popular_number_to_the_measured_one(story: Glance) -> None:
+    for step in story.steps:
+        sizes = sum(term.value for term in step.budget.terms) + step.budget.unexplained
+        assert step.budget.predicted == story.popular
+        assert step.budget.predicted + sizes == pytest.approx(step.budget.measured, abs=1e-12)
+    assert [step.passes_for for step in story.steps] == ["refuted", "confirmed"]
+
+
+def test_other_data_give_another_picture(story: Glance, tmp_path: Path) -> None:
+    low, high = story.steps
+    budget = dataclasses.replace(high.budget, measured=1.1 * high.budget.measured)
+    other = dataclasses.replace(story, steps=(low, dataclasses.replace(high, budget=budget)))
+    assert draw(other, tmp_path / "a.svg").read_bytes() != draw(story, tmp_path / "b.svg").read_bytes()
+
+
+def test_no_words_of_the_picture_overlap(story: Glance) -> None:
+    assert overlaps(story) == []
+    far = dataclasses.replace(story, points=dataclasses.replace(story.points, y=(1.466,) * len(story.points.y)))
+    assert overlaps(far) != []
+
+
+def overlaps(story: Glance) -> list[tuple[str, str]]:
+    """Pairs of words in the picture that touch; rotated ones by the ends of their ticks, which are apart."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+
+    with matplotlib.style.context(["default", figures._STYLE]):
+        canvas = _canvas(story)
+        drawn = FigureCanvasAgg(canvas)
+        drawn.draw()  # type: ignore[no-untyped-call]
+        renderer = drawn.get_renderer()  # type: ignore[no-untyped-call]
+        words = [w for w in canvas.findobj(Text) if isinstance(w, Text) and w.get_text() and w.get_visible()]
+        boxes = [(w.get_text(), w.get_window_extent(renderer)) for w in words if not w.get_rotation()]
+    return [(a, b) for k, (a, one) in enumerate(boxes) for b, other in boxes[:k] if one.width and one.overlaps(other)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: dataclasses.replace(s, figures=()),
+        lambda s: dataclasses.replace(s, waterfalls=()),
+    ],
+)
+def test_a_picture_without_its_data_is_refused(change: Callable[[Section], Section]) -> None:
+    with pytest.raises(UnsupportedError, match="highlight 'the picture'"):
+        glance(Evidence({**committed(), BATCHNORM: tuple(map(change, committed()[BATCHNORM]))}))
+
+
+def test_a_picture_of_a_number_that_is_never_confirmed_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="one depth seems to confirm"):
+        glance(Evidence(cell(BATCHNORM, "One number at every depth", PASSES_FOR, "refuted")(committed())))
+
+
+# the command
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / "README.md").write_text(f"# t\n{BEGIN}{END}\n", encoding="utf-8")
+    for name in USED:
+        folder = tmp_path / "reports" / name
+        folder.mkdir(parents=True)
+        (folder / "findings.json").symlink_to(ROOT / "reports" / name / "findings.json")
+    return tmp_path
+
+
+def test_block_and_picture_are_written(checkout: Path) -> None:
+    assert write_all(checkout) == [checkout / "README.md", checkout / "reports" / NAME]
+    assert (checkout / "README.md").read_text(encoding="utf-8") == update(f"# t\n{BEGIN}{END}\n", committed())
+    assert (checkout / "reports" / NAME).read_bytes() == (ROOT / "reports" / NAME).read_bytes()
+
+
+def status(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = command.main(list(arguments))
+    return code, capsys.readouterr().err
+
+
+def test_bad_input_is_one_line_and_status_2(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(checkout)
+    before = (checkout / "README.md").read_bytes()
+    assert status(capsys, "--all") == (2, "residua highlights: highlights: expected no arguments, got --all\n")
+    broken = checkout / "reports" / "swell" / "findings.json"
+    broken.unlink()
+    for content in ("{", "[]", '{"sections": 1}'):
+        broken.write_text(content, encoding="utf-8")
+        code, said = status(capsys)
+        assert code == 2
+        assert "swell/findings.json: expected the findings of a report" in said
+        assert said.count("\n") == 1
+    broken.unlink()
+    code, said = status(capsys)
+    assert (code, "expected a report 'swell'" in said, said.count("\n")) == (2, True, 1)
+    assert (checkout / "README.md").read_bytes() == before
+    assert not (checkout / "reports" / NAME).exists()
+    (checkout / "README.md").unlink()
+    assert status(capsys)[0] == 2
+    monkeypatch.chdir(checkout / "reports")
+    code, said = status(capsys)
+    assert (code, "expected reports with findings.json, got none" in said) == (2, True)
+
+
+def test_the_module_runs(checkout: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "residua_bridge.highlights"], cwd=checkout, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["README.md", f"reports/{NAME}"], "")
