@@ -1,0 +1,392 @@
+"""What document 003 says of training: batches, whose values statistics are of, memory, accuracy, dropout, gates."""
+
+from residua_bridge.claims import Evidence, Look, Ruling, judge
+from residua_bridge.experiments import normalised_training_accuracy as accuracy
+from residua_bridge.experiments import normalised_training_axes as axes
+from residua_bridge.experiments import normalised_training_batches as batches
+from residua_bridge.experiments import normalised_training_factor as factor
+from residua_bridge.experiments import normalised_training_gates as along
+from residua_bridge.experiments import normalised_training_memory as memory
+from residua_bridge.experiments import normalised_training_steps as steps
+from residua_bridge.experiments.layernorm_overstated import ROWS
+from residua_bridge.experiments.normalised_training_nets import BAR
+from residua_symbolic.training.absorbed import ABSORBED
+from residua_symbolic.training.gates import GATES
+from residua_symbolic.training.held import HELD
+from residua_symbolic.training.sampling import CARRIED, DRAWN
+from residua_symbolic.training.statistics import SPLIT
+
+REPORT = "normalised-training"
+HARDLY = 0.05  # of all test digits, one in twenty: a gain that is more would be called an improvement by anybody
+NEAR = 0.5  # a product of which less than half is left is not near 1
+EXACT, COUNT = "exact", "counted in torch"
+SHARE, NEXT = "share that carries over", "the next loss falls by"
+
+
+@judge("003-044")
+def work_is_lost(e: Evidence) -> Ruling:
+    """The share of a step's gain that another batch sees, in deep nets without normalisation: the claim holds if no
+    interval over seeds lies above 0, it fails if one does; what the share is on average is derived."""
+    table = e.table(REPORT, steps.SHARES)
+    shares = table.column(SHARE, BAR, normalisation="none")
+    bars = table.column(BAR, "half of a 95 % interval over seeds", normalisation="none")
+    derived = e.proved(REPORT, CARRIED, "own batch", "the next batch", "share that carries over", "smallest case")
+    met = e.verdict(REPORT, f"{steps.PRODUCTS}: no normalisation")
+    last = table.column("steps done", EXACT, normalisation="none")[-1]
+    start = table.number(SHARE, BAR, normalisation="none", steps_done=0)
+    normalised = table.number(SHARE, BAR, normalisation="batch", steps_done=0)
+    e.figure(REPORT, "carried")
+    return Ruling(
+        holds=all(share <= bar for share, bar in zip(shares, bars, strict=True)),
+        fails=derived and met and any(share > bar for share, bar in zip(shares, bars, strict=True)),
+        correction=(
+            f"A step on one batch lowers the loss of the next one, of other examples, by {start:.2f} of what it "
+            "gains on its own "
+            f"at the start and by {shares[-1]:.2f} of it after {last:g} steps, without any normalisation; to first "
+            "order the share "
+            "is $g^2/(g^2 + v/B)$, which is 0 only where the gradient $g$ of the whole loss is."
+        ),
+        counterexample=(
+            "$L = (w-x)^2/2$ at $w = 0$: a step on $x = 1$ lowers the loss of the next example $x = 2$ for every "
+            "rate below 4."
+        ),
+        remark=f"Batch normalisation does not raise the share: {normalised:.2f} at the start.",
+    )
+
+
+@judge("003-056")
+def neuron_for_a_sample(e: Evidence) -> Ruling:
+    """The samples on which one output of torch's batch normalisation depends, counted: the claim holds if it is the
+    sample itself alone, and fails if it is all of them, which replacing the others must bear out."""
+    table, changed = e.table(REPORT, axes.DEPENDS), e.table(REPORT, axes.CHANGED)
+    batch = [table.rows(normaliser=f"batch, {kind}")[0] for kind in ("images", "vectors")]
+    seen = [int(row["samples among them"]) for row in batch]
+    every = all(
+        row["samples among them"] == row["of samples"] != 1 and row["channels among them"] == 1 for row in batch
+    )
+    moved = [changed.number("largest change", EXACT, normaliser=f"batch, {kind}") for kind in ("images", "vectors")]
+    two = e.table(REPORT, axes.TWO)
+    x, means, own = (
+        two.column(name, "float64 rounding") for name in ("sample", "mean that torch stores", "mean of the sample")
+    )
+    split = e.proved(REPORT, SPLIT, "mean", "together")
+    return Ruling(
+        holds=all(count == 1 for count in seen) and max(moved) == 0,
+        fails=every and min(moved) > 0 and split and means != own,
+        correction=(
+            "In batch normalisation a neuron is a feature (in images a channel), and its μ and σ are those of this "
+            "feature over "
+            f"all samples of the batch: an output depends on all {seen[0]} samples. Statistics of single samples are "
+            "those of layer "
+            "normalisation."
+        ),
+        counterexample=(
+            f"A batch of two samples {x[0]:g} and {x[1]:g} of one feature: torch takes μ = {means[0]:g} for both; "
+            "their own "
+            f"means are {own[0]:g} and {own[1]:g}, with which each output would be 0."
+        ),
+    )
+
+
+@judge("003-057")
+def values_of_a_channel(e: Evidence) -> Ruling:
+    """The entries on which an output of torch's BatchNorm2d depends, counted, and its outputs against explicit means
+    over N, H and W: the claim holds if all agree with N·H·W values of one channel."""
+    table = e.table(REPORT, axes.DEPENDS)
+    row = table.rows(normaliser="batch, images")[0]
+    entries = table.number("entries", COUNT, normaliser="batch, images")
+    one_channel = row["channels among them"] == 1 and row["samples among them"] == row["of samples"]
+    verdicts = [e.verdicts(REPORT, begins) for begins in (axes.COUNTED, axes.EXPLICIT, axes.FLATTENED)]
+    agree = all(found and all(v.verdict == "agree" for v in found) for found in verdicts)
+    return Ruling(
+        holds=agree and one_channel,
+        fails=not one_channel or any(v.verdict == "differ" for found in verdicts for v in found),
+        correction="The values that an output depends on are not those of one channel over all samples.",
+        counterexample=f"{entries:g} entries were counted.",
+        remark=(
+            f"Counted: {entries:g} entries; and batch normalisation of images is that of N·H·W vectors of C "
+            "features, to rounding."
+        ),
+    )
+
+
+@judge("003-060")
+def like_the_whole(e: Evidence) -> Ruling:
+    """That each place of a shuffled batch is distributed like the whole, and by how much its mean differs, is proved
+    and met on digits; the claim holds if shuffled batches also train better than sorted ones in every net."""
+    proved = e.proved(REPORT, DRAWN, "one value", "mean", "variance")
+    met = e.verdict(REPORT, batches.VARIANCES)
+    differs = e.verdict(REPORT, batches.VARIANCES, "differ") or any(
+        v.verdict == "differ" for v in e.verdicts(REPORT, batches.VARIANCES)
+    )
+    table, trained = e.table(REPORT, batches.DISTANCES), e.table(REPORT, batches.TRAINED)
+    sizes = table.column("B", EXACT)
+    shuffled = table.column("shuffled: measured", "standard error")
+    over = table.column("sorted over shuffled", "computed from both columns")
+    words = trained.cells("shuffled is", BAR)
+    e.figure(REPORT, "batches")
+    return Ruling(
+        holds=proved and met and all(word == "higher" for word in words) and min(over) > 1,
+        fails=differs or "lower" in words,
+        correction="Shuffled batches of digits are not distributed as derived, or sorted ones train better.",
+        counterexample="See the table of distances.",
+        remark=(
+            "Each place of a shuffled batch has exactly the distribution of the whole; the mean of the batch has the "
+            "variance "
+            f"$\\sigma^2/B\\,(N-B)/(N-1)$: {shuffled[0]:.2f} σ² at B = {sizes[0]:g}, {shuffled[-1]:.4f} σ² at B = "
+            f"{sizes[-1]:g}. Sorted by "
+            f"class it is up to {max(over):.0f} times as much."
+        ),
+    )
+
+
+@judge("003-065")
+def hardly_more_accurate(e: Evidence) -> Ruling:
+    """Test accuracy on digits with and without batch normalisation, each at its best rate, several nets and seeds: the
+    claim fails in a net whose interval for the gain lies above five percent, and holds where it lies below."""
+    table = e.table(REPORT, accuracy.BEST)
+    rows = table.rows()
+    gains = {str(row["net"]): (float(row["difference"]), float(row[BAR])) for row in rows}
+    trains = {str(row["net"]) for row in rows if row["trains without"] == "yes"}
+    small = {net for net, (gain, bar) in gains.items() if gain + bar < HARDLY}
+    large = {net for net, (gain, bar) in gains.items() if gain - bar > HARDLY}
+    largest = max(gains, key=lambda net: gains[net][0])
+    easy = max((gains[net][0] for net in trains), default=float("nan"))
+    without = table.number("without", "standard error over seeds in the table of all rates", net=largest)
+    every = e.table(REPORT, accuracy.EVERY)
+    fixed = max(every.column("difference", BAR))
+    for k in range(1, len(rows) + 1):
+        e.figure(REPORT, f"rates-{k}")
+    return Ruling(
+        holds=small == set(gains),
+        fails=bool(large),
+        within=bool(trains) and trains <= small,
+        condition=(
+            f"Where the net also trains without it, each at its own best rate: the gain is at most {easy:.3f} in the "
+            "nets tried. At "
+            f"one rate for both it is up to {fixed:.2f}, for the plain net then fails to train."
+        ),
+        correction="In nets that do not train without it, batch normalisation is what makes them accurate at all.",
+        counterexample=(
+            f"{largest}: {without:.2f} right without at the best rate, {gains[largest][0]:.2f} ± "
+            f"{gains[largest][1]:.2f} more with it."
+        ),
+    )
+
+
+@judge("003-067")
+def two_statistics(e: Evidence) -> Ruling:
+    """Numbers that a block of torch holds, counted and derived: the reason given holds if the two stored statistics are
+    the larger part of what batch normalisation adds, and fails if the input that it keeps for the way back is."""
+    table = e.table(REPORT, memory.HOLDS)
+    rows = table.rows(normaliser="batchnorm")
+    over = table.column("kept more, over the statistics", COUNT, normaliser="batchnorm")
+    times = table.column("kept, times that without", COUNT, normaliser="batchnorm")
+    counted = e.verdict(REPORT, memory.COUNTED)
+    derived = e.proved(
+        REPORT, HELD, "share of the stored statistics at rest", "added for the way back, over the stored statistics"
+    )
+    first = min(rows, key=lambda row: float(row["n"]) * float(row["B"]))
+    layer = table.number("kept for the way back", COUNT, normaliser="layernorm", B=first["B"], n=first["n"])
+    e.figure(REPORT, "memory")
+    return Ruling(
+        holds=max(over) <= 1,
+        fails=counted and derived and min(over) > 1,
+        correction=(
+            "The two stored statistics are $2n$ numbers, $2/(n+5)$ of what the block holds at rest. What costs "
+            "memory in training is the "
+            "input that any normaliser keeps for the way back, $B n$ numbers: it makes what is kept "
+            f"{min(times):.2f} to "
+            f"{max(times):.2f} times as much."
+        ),
+        counterexample=(
+            f"B = {first['B']}, n = {first['n']}: {first['stored statistics']} stored statistics, "
+            f"{first['kept for the way back']} numbers kept; layer normalisation stores none and keeps {layer:g}."
+        ),
+    )
+
+
+@judge("003-068")
+def without_dropout(e: Evidence) -> Ruling:
+    """Test accuracy of nets with batch normalisation, without dropout minus with it, paired by seed, on all and on few
+    training digits: the claim fails where the interval lies below 0."""
+    table = e.table(REPORT, accuracy.EFFECTS)
+    rows = table.rows(normalisation="batch")
+    words = table.cells("without it", BAR, normalisation="batch")
+    table.column("without − with dropout", BAR, normalisation="batch")
+    sizes = sorted({int(row["training digits"]) for row in rows})
+    good = [n for n in sizes if all(row["without it"] != "lower" for row in rows if row["training digits"] == n)]
+    bad = [row for row in rows if row["without it"] == "lower"]
+    plain = table.rows(normalisation="none")
+    both = all(row["without it"] != "lower" for row in plain if row["training digits"] in good)
+    return Ruling(
+        holds="lower" not in words,
+        fails=bool(bad),
+        within=bool(good),
+        condition=(
+            f"With enough data: on {max(good, default=0)} training digits leaving it out loses nothing"
+            + (", with batch normalisation or without." if both else ".")
+        ),
+        correction="Batch normalisation is not a regulariser that replaces dropout whatever the data.",
+        counterexample=_loss_without(bad),
+    )
+
+
+def _loss_without(bad: list[dict[str, str | int | float | bool]]) -> str:
+    return "; ".join(
+        f"{row['training digits']} training digits: without dropout (rate {row['dropout']:g}) the share of right "
+        "answers is "
+        f"{-float(row['without − with dropout']):.3f} ± {float(row[BAR]):.3f} lower"
+        for row in bad
+    )
+
+
+@judge("003-069")
+def within_one_sample(e: Evidence) -> Ruling:
+    """The entries on which an output of torch's LayerNorm((C, H, W)) depends, counted, and what replacing all other
+    samples changes; the claim holds if they are C·H·W of one sample and nothing changes, to the last bit."""
+    table, changed = e.table(REPORT, axes.DEPENDS), e.table(REPORT, axes.CHANGED)
+    kinds = ("images", "vectors")
+    rows = [table.rows(normaliser=f"layer, {kind}")[0] for kind in kinds]
+    own = all(row["samples among them"] == 1 and row["channels among them"] == row["of channels"] for row in rows)
+    moved = [changed.number("largest change", EXACT, normaliser=f"layer, {kind}") for kind in kinds]
+    batch = [changed.number("largest change", EXACT, normaliser=f"batch, {kind}") for kind in kinds]
+    other = e.table("layernorm-width", ROWS)
+    vectors = [
+        other.number(f"change of {what}", EXACT, normaliser="layernorm")
+        for what in ("the row's output", "the gradient at it")
+    ]
+    entries = table.number("entries", COUNT, normaliser="layer, images")
+    counted, explicit = e.verdict(REPORT, axes.COUNTED), e.verdict(REPORT, axes.EXPLICIT)
+    return Ruling(
+        holds=own and counted and explicit and max(moved + vectors) == 0 < min(batch),
+        fails=not own or max(moved + vectors) > 0,
+        correction="The output of a sample depends on the others.",
+        counterexample=f"Replacing them changes it by {max(moved + vectors):.2g}.",
+        remark=f"One output depends on {entries:g} entries, all of its own sample; replacing the others changes no "
+        "bit.",
+    )
+
+
+@judge("003-070")
+def keeps_no_statistics(e: Evidence) -> Ruling:
+    """The buffers of torch's layer normalisation, and the numbers that it holds at rest and in training, counted."""
+    learned, table = e.table(REPORT, axes.LEARNED), e.table(REPORT, memory.HOLDS)
+    stored = learned.cell("stored statistics", COUNT, normaliser="LayerNorm")
+    numbers = table.column("stored statistics", COUNT, normaliser="layernorm")
+    batch = table.column("stored statistics", COUNT, normaliser="batchnorm")
+    derived = e.proved(REPORT, HELD, "batch over layer normalisation") and e.verdict(REPORT, memory.COUNTED)
+    return Ruling(
+        holds=stored == "none" and max(numbers) == 0 < min(batch) and derived,
+        fails=stored != "none" or max(numbers) > 0,
+        correction="Layer normalisation stores statistics.",
+        counterexample=f"{stored}: {max(numbers):g} numbers.",
+        remark=(
+            "It saves the two stored numbers a feature. In training it keeps mean and 1/s of every row for the way "
+            "back, $2B$ "
+            "numbers where batch normalisation keeps $2n$: more, where $B > n$."
+        ),
+    )
+
+
+@judge("003-071")
+def fixed_in_layer_normalisation(e: Evidence) -> Ruling:
+    """The parameters of torch's two normalisers, and how far they move in training: the claim holds if those of layer
+    normalisation stay, and fails if they move by more than the interval over seeds."""
+    table = e.table(REPORT, axes.LEARNED)
+    names = {kind: table.cell("parameters", COUNT, normaliser=kind) for kind in ("BatchNorm", "LayerNorm")}
+    gamma = {kind: table.number("γ moved by", BAR, normaliser=kind) for kind in names}
+    beta = {kind: table.number("β moved by", f"{BAR} of it", normaliser=kind) for kind in names}
+    row = table.rows(normaliser="LayerNorm")[0]
+    moves = gamma["LayerNorm"] > float(row[BAR]) and beta["LayerNorm"] > float(row[f"{BAR} of it"])
+    return Ruling(
+        holds=gamma["LayerNorm"] == beta["LayerNorm"] == 0 < gamma["BatchNorm"],
+        fails=names["LayerNorm"] == names["BatchNorm"] == "weight, bias" and moves,
+        correction=(
+            "γ and β are parameters of both and learned in both: trained on digits γ moved away from 1 by "
+            f"{gamma['BatchNorm']:.2f} in batch and by {gamma['LayerNorm']:.2f} in layer normalisation, β from 0 by "
+            f"{beta['BatchNorm']:.2f} and {beta['LayerNorm']:.2f}."
+        ),
+        counterexample="torch.nn.LayerNorm: its weight and bias take part in training.",
+    )
+
+
+@judge("003-083")
+def path_near_one(e: Evidence) -> Ruling:
+    """The derivative along the LSTM's cell is derived and met by torch; after training LSTMs to remember a sign, the
+    product of forget gates of the unit that keeps most: the claim fails where less than half is left, by an interval
+    over seeds, and holds where more is."""
+    derived = e.proved(REPORT, GATES, "direct path, same unit", "all other paths", "never 1", "to stay within δ of 1")
+    met = e.verdict(REPORT, along.STEP) and e.verdict(REPORT, along.HELD, "differ")
+    table = e.table(REPORT, along.MEMORY)
+    gated = [row for row in _kept(table) if str(row["net"]).startswith("LSTM")]
+    paths = {str(row["net"]): (float(row["best path, after"]), float(row[BAR])) for row in gated}
+    near = {net for net, (path, bar) in paths.items() if path - bar > NEAR}
+    far = {net for net, (path, bar) in paths.items() if path + bar < NEAR}
+    chosen = next((row for row in gated if row["net"] == along.DERIVED), None)
+    at_zero = min(gated, key=lambda row: float(row["bias"]))
+    taught = max((row for row in gated if row["net"] in far), key=lambda row: float(row["right"]), default=at_zero)
+    e.figure(REPORT, "gates-paths")
+    return Ruling(
+        holds=derived and met and near == set(paths),
+        fails=derived and met and bool(far),
+        within=chosen is not None and along.DERIVED in near,
+        condition=(
+            "Where the forget gates begin open, with a bias of about $\\log(T/\\delta)$, which is set and not "
+            "learned: at "
+            f"{float(chosen['bias']) if chosen else 0:.2f} the product of the gates over the sequence is "
+            f"{paths.get(along.DERIVED, (0.0, 0.0))[0]:.2f}."
+        ),
+        correction=(
+            "The factor of a step along the cell is the forget gate f < 1, and the path keeps $\\prod f_t$, always "
+            "below 1; other "
+            "paths through the gates run beside it."
+        ),
+        counterexample=(
+            f"Bias {at_zero['bias']:g}, torch's: after training {float(at_zero['best path, after']):.2g} is left of "
+            "the path, "
+            f"{float(at_zero['right']):.2f} right. At bias {taught['bias']:g} the task is learnt "
+            f"({float(taught['right']):.2f} "
+            f"right) with {float(taught['best path, after']):.2f} left."
+        ),
+    )
+
+
+def _kept(table: Look) -> list[dict[str, str | int | float | bool]]:
+    """The nets that have something to keep to the end; notes the numbers used."""
+    table.cells("best path, after", BAR, to_remember=along.FIRST)
+    table.cells("right", "share of new sequences", to_remember=along.FIRST)
+    return table.rows(to_remember=along.FIRST)
+
+
+@judge("003-085")
+def worth_trying(e: Evidence) -> Ruling:
+    """A suggestion: nothing decides whether something is worth a try. What can be is: that factor and addend give no
+    new functions is proved, and what they do to the training of deep nets is measured."""
+    absorbed = e.proved(REPORT, ABSORBED, "one linear layer", "in a residual branch", "one step of gradient descent")
+    table = e.table(REPORT, factor.TRIED)
+    rows = [row for row in table.rows() if row["against"] != "–"]
+    table.cells("difference", BAR)
+    counts = {word: sum(row["it is"] == word for row in rows) for word in ("higher", "lower", "undecided")}
+    best = max(rows, key=lambda row: float(row["difference"]))
+    helped = float(best["difference"]) > float(best[BAR])
+    return Ruling(
+        holds=False,
+        fails=False,
+        open="A suggestion to try something; nets, data and taste decide whether it was worth it.",
+        remark=(
+            (
+                "Proved: beside a linear layer with bias they are absorbed and add no function; only the way through "
+                "training changes. " * absorbed
+            )
+            + f"Measured in {len(rows)} pairs of deep nets: accuracy higher in {counts['higher']}, lower in "
+            f"{counts['lower']}, "
+            f"undecided in {counts['undecided']}"
+            + (
+                f"; most with “{best['net']}”, {best['start']}, at one rate for all: {float(best['difference']):.2f} ± "
+                f"{float(best[BAR]):.2f}."
+                if helped
+                else "."
+            )
+        ),
+    )
