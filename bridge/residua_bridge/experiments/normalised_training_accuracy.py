@@ -84,8 +84,7 @@ class ByRate:
         caption = (
             f"Share of the test digits that are right: width {self.width}, ReLU, batch {self.batch}, "
             f"{self.steps.of(settings.profile)} steps of gradient descent, {self.seeds.of(settings.profile)} seeds; "
-            "batch "
-            "normalisation by stored statistics; differences paired by seed, t intervals."
+            "batch normalisation by stored statistics; differences paired by seed, t intervals."
         )
         return Table(EVERY, columns, tuple(rows), caption)
 
@@ -100,8 +99,7 @@ class ByRate:
         columns = ("net", "best rate without", "without", "best rate with", "with", "difference", BAR, "trains without")
         caption = (
             "The rate of the ladder with the highest mean for each side, chosen by the same test digits, which "
-            "flatters both "
-            f"alike. Trains without: more than {FAILS:g} right at some rate."
+            f"flatters both alike. Trains without: more than {FAILS:g} right at some rate."
         )
         return Table(BEST, columns, tuple(rows), caption)
 
@@ -186,12 +184,10 @@ class ByBatch:
         )
         caption = (
             f"Share of the test digits that are right after {self.steps.of(settings.profile)} steps of gradient "
-            "descent at rate "
-            f"{self.rate:g} whatever B is (so that a small batch has seen less data, in every column alike): "
-            f"{self.hidden} hidden "
-            f"layers of width {self.width}, He's initialisation, {self.seeds.of(settings.profile)} seeds. Batch "
-            "normalisation "
-            "is judged by stored statistics, once by those of the whole test part. Differences paired by seed."
+            f"descent at rate {self.rate:g} whatever B is (so that a small batch has seen less data, in every column "
+            f"alike): {self.hidden} hidden layers of width {self.width}, He's initialisation, "
+            f"{self.seeds.of(settings.profile)} seeds. Batch normalisation is judged by stored statistics, once by "
+            "those of the whole test part. Differences paired by seed."
         )
         return Table(SIZES, columns, tuple(rows), caption)
 
@@ -248,9 +244,8 @@ class BesideDropout:
         columns = ("training digits", "normalisation", "dropout", "right", BAR)
         caption = (
             f"Share of the test digits that are right: {self.hidden} hidden layers of width {self.width}, batch "
-            f"{self.batch}, "
-            f"{self.steps.of(settings.profile)} steps of Adam at {self.rate:g}, {self.seeds.of(settings.profile)} "
-            "seeds."
+            f"{self.batch}, {self.steps.of(settings.profile)} steps of Adam at {self.rate:g}, "
+            f"{self.seeds.of(settings.profile)} seeds."
         )
         return Table(CELLS, columns, rows, caption)
 

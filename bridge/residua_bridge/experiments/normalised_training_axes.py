@@ -139,10 +139,8 @@ class Axes:
         )
         caption = (
             "Entries of the input at which the gradient of a loss of one output entry is not 0, by torch: N = "
-            f"{self.samples}, "
-            f"C = {self.channels}, H = {self.height}, W = {self.width} (vectors: H = W = 1). Statistics: how many "
-            "means the "
-            "normaliser computes for the batch."
+            f"{self.samples}, C = {self.channels}, H = {self.height}, W = {self.width} (vectors: H = W = 1). "
+            "Statistics: how many means the normaliser computes for the batch."
         )
         return Table(DEPENDS, columns, rows, caption)
 
@@ -185,9 +183,8 @@ class Axes:
             stored = [n for n, b in module.named_buffers() if b.is_floating_point()]
             rows.append((name, learned, ", ".join(stored) or "none", *interval(moved[:, 0]), *interval(moved[:, 1])))
         caption = (
-            "torch's modules: their parameters that take part in training and their buffers. Moved: root mean "
-            "square of "
-            f"γ − 1 and of β over all features after {self.steps} steps of Adam on digits, {seeds} seeds."
+            "torch's modules: their parameters that take part in training and their buffers. Moved: root mean square "
+            f"of γ − 1 and of β over all features after {self.steps} steps of Adam on digits, {seeds} seeds."
         )
         return Table(LEARNED, columns, tuple(rows), caption)
 

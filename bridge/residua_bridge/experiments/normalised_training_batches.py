@@ -100,10 +100,8 @@ class Shuffled:
         )
         caption = (
             "Mean square of (mean of the batch − mean of all) in units of the variance of a pixel over all "
-            f"{len(digits().x)} "
-            f"training digits, mean over the pixels that vary; {count} first batches of shuffled epochs, and all "
-            "batches in "
-            "the order of the labels. Classes: how many of the ten a batch holds, mean."
+            f"{len(digits().x)} training digits, mean over the pixels that vary; {count} first batches of shuffled "
+            "epochs, and all batches in the order of the labels. Classes: how many of the ten a batch holds, mean."
         )
         return Table(DISTANCES, columns, rows, caption)
 
@@ -117,9 +115,8 @@ class Shuffled:
         columns = ("normalisation", "shuffled", "sorted", "difference", BAR, "shuffled is")
         caption = (
             f"Share of the test digits that are right (batch normalisation by stored statistics): {self.hidden} "
-            "hidden layers "
-            f"of width {self.width}, batches of {self.batch}, {steps} steps of gradient descent at rate {self.rate:g}, "
-            f"{len(seeds)} seeds, differences paired by seed."
+            f"hidden layers of width {self.width}, batches of {self.batch}, {steps} steps of gradient descent at rate "
+            f"{self.rate:g}, {len(seeds)} seeds, differences paired by seed."
         )
         return Table(TRAINED, columns, tuple(rows), caption)
 

@@ -111,10 +111,8 @@ class LearnedFactor:
         caption = (
             f"Share of the test digits that are right: {self.blocks} blocks ReLU → Linear of width {self.width}, "
             f"{self.steps.of(settings.profile)} steps of gradient descent at this one rate, {self.rate:g}, batch "
-            f"{self.batch}, "
-            f"{self.seeds.of(settings.profile)} seeds, differences paired by seed. Gradient: of the loss by the "
-            "weights of the first "
-            "linear layer over that of the last, before training, geometric mean."
+            f"{self.batch}, {self.seeds.of(settings.profile)} seeds, differences paired by seed. Gradient: of the "
+            "loss by the weights of the first linear layer over that of the last, before training, geometric mean."
         )
         return Table(TRIED, columns, tuple(rows), caption)
 

@@ -113,8 +113,7 @@ class ForgetGates:
         columns = ("pre-activation b", *(f"left after {steps} steps" for steps in lengths), "half is gone after")
         caption = (
             "The product of forget gates that all have this pre-activation, by the formulas above; the last rows "
-            "have the b that "
-            f"leaves 1 − δ = {1 - self.delta:g} after T steps."
+            f"have the b that leaves 1 − δ = {1 - self.delta:g} after T steps."
         )
         return Table(BIASES, columns, tuple(rows), caption)
 
@@ -157,14 +156,11 @@ class ForgetGates:
                 )
             )
         caption = (
-            f"{self.units} units, sequences of {self.length} steps, {self.steps.of(settings.profile)} steps of Adam at "
-            f"{self.rate:g}, batch {self.batch}, {self.seeds.of(settings.profile)} seeds. Path: the product of a "
-            "unit's forget gates "
-            f"over all {self.length} steps (geometric mean over {self.tested} sequences), of the unit that keeps "
-            "most, and of the "
-            "unit in the middle; mean over seeds. Gradient: of the loss by the state after the first step over that "
-            "by the last, all "
-            "paths, median over seeds."
+            f"{self.units} units, sequences of {self.length} steps, {self.steps.of(settings.profile)} steps of Adam "
+            f"at {self.rate:g}, batch {self.batch}, {self.seeds.of(settings.profile)} seeds. Path: the product of a "
+            f"unit's forget gates over all {self.length} steps (geometric mean over {self.tested} sequences), of the "
+            "unit that keeps most, and of the unit in the middle; mean over seeds. Gradient: of the loss by the "
+            "state after the first step over that by the last, all paths, median over seeds."
         )
         return Table(MEMORY, columns, tuple(rows), caption)
 
@@ -181,8 +177,8 @@ class ForgetGates:
             gradients.append(_along(f"{one.setup.name}: measured", one.after.gradient))
         after = (
             "Product of the forget gates over the last steps of the sequence: the unit that keeps most, after "
-            "training (points, mean over "
-            "seeds with 95 % intervals), and what gates at their initial bias would leave (lines)."
+            "training (points, mean over seeds with 95 % intervals), and what gates at their initial bias would "
+            "leave (lines)."
         )
         both = "Gradient of the loss by the state, all paths, over that by the last; after training, median over seeds."
         return [

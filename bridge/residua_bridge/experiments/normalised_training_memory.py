@@ -54,8 +54,7 @@ class MemoryHeld:
         )
         caption = (
             "Numbers, not bytes, of one block Linear(n, n) → normaliser → ReLU of torch in training mode; what "
-            "autograd keeps "
-            "is counted storage by storage, parameters, buffers and the block's input not included."
+            "autograd keeps is counted storage by storage, parameters, buffers and the block's input not included."
         )
         table = Table(HOLDS, columns, tuple(rows), caption)
         section = Section(self.title, self.prose, (proved(law.held()),), (table,), (self._figure(),), (text,))

@@ -115,10 +115,9 @@ class CarriedOver:
         rows = tuple((p.norm, p.moment, p.mean("own"), p.mean("other"), *p.share, *p.cosine, p.fell) for p in found)
         caption = (
             f"{self.hidden} hidden layers of width {self.width}, He's initialisation, trained by gradient descent at "
-            f"rate {self.rate:g}; "
-            f"then one step at rate {self.step:g}, disjoint batches of {self.batch}; {seeds} seeds with {pairs} "
-            "pairs each. The share is the mean fall of the "
-            f"next loss over the mean fall of the own loss. Bars: t intervals over seeds."
+            f"rate {self.rate:g}; then one step at rate {self.step:g}, disjoint batches of {self.batch}; {seeds} "
+            f"seeds with {pairs} pairs each. The share is the mean fall of the next loss over the mean fall of the "
+            "own loss. Bars: t intervals over seeds."
         )
         return Table(SHARES, columns, rows, caption)
 

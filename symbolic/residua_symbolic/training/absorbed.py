@@ -25,8 +25,8 @@ def absorbed() -> Derivation:
             "one linear layer",
             y(v),
             one,
-            "of weights a W and bias a b + d: every function of this kind is one without them, and the other way round "
-            "with a = 1, d = 0",
+            "of weights a W and bias a b + d: every function of this kind is one without them, and the other way "
+            "round with a = 1, d = 0",
             (Proof("noncommutative expansion", lambda right: sp.expand(layer - right) == 0),),
         ),
         Step(
@@ -41,8 +41,7 @@ def absorbed() -> Derivation:
             CHANGE,
             change,
             "of an entry of a W, with G the gradient at it and p = ⟨W, G⟩: where plain descent moves by −η g, the "
-            "factor "
-            "scales the rate by a² and pulls along W itself",
+            "factor scales the rate by a² and pulls along W itself",
             (
                 Proof(
                     "∂L/∂w = a g, ∂L/∂a = p; both moved, multiplied out",

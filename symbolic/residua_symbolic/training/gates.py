@@ -37,8 +37,8 @@ def gates() -> Derivation:
             "the cell",
             sp.Symbol("c_{p}^{t}"),
             GATE["f"] * c + GATE["i"] * GATE["g"],
-            "definition (Hochreiter, Schmidhuber 1997; the forget gate: Gers et al. 2000); f, i, o are sigmoids and g "
-            "a tanh of W x + U h + b, and h = o tanh(c)",
+            "definition (Hochreiter, Schmidhuber 1997; the forget gate: Gers et al. 2000); f, i, o are sigmoids and "
+            "g a tanh of W x + U h + b, and h = o tanh(c)",
         ),
         Step(
             "direct path, same unit",
@@ -51,8 +51,8 @@ def gates() -> Derivation:
             "all other paths",
             OTHER,
             others,
-            "from c_q through h_q and the gates of unit p; f, i are sigmoids with slope f(1 − f), i(1 − i), "
-            "g a tanh with slope 1 − g²",
+            "from c_q through h_q and the gates of unit p; f, i are sigmoids with slope f(1 − f), i(1 − i), g a tanh "
+            "with slope 1 − g²",
             (
                 Proof(
                     "any number of units: the rest of a gate's sum does not depend on c_q; differentiated in full",
