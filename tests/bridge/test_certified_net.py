@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from residua_bridge.claims import Evidence
 from residua_bridge.experiments import certified_comparison, certified_networks, certified_parameters
 from residua_bridge.experiments.certified_band import Band
 from residua_bridge.experiments.certified_coefficients import _compared
@@ -23,7 +24,7 @@ from residua_bridge.experiments.certified_orders import _OneNetwork
 from residua_bridge.experiments.certified_parameters import Parameters, _Ladder
 from residua_bridge.experiments.certified_radius import _OneRadius
 from residua_bridge.findings import Section, Table
-from residua_bridge.studies.certified_net import TRAINING, closing
+from residua_bridge.studies.certified_net import CLAIMS, NAME, TRAINING, beyond, closing
 from residua_bridge.study import By, Settings
 from residua_numeric import build
 
@@ -58,6 +59,8 @@ def test_points_and_weights_are_exact(one: Trained) -> None:
 
 def test_every_error_lies_in_its_enclosure(one: Trained) -> None:
     found = _OneNetwork.of(one, ORDERS)
+    columns = found.table().columns
+    assert len(set(columns)) == len(columns)
     contained, *truncated = found.discrepancies()
     assert str(contained.verdict) == "agree"
     assert all(str(d.verdict) == "differ" and d.explained for d in truncated)
@@ -144,21 +147,17 @@ def test_sections_come_out_as_expected(experiment: Any) -> None:
     assert section.verdicts
 
 
-def test_words_follow_from_tables() -> None:
-    def word(last: float) -> str:
-        high = ("blocks", "place", "n = 20", "n = 320")
-        tables = (
-            Table("Radius of convergence", ("blocks", "R"), (("tanh", 0.7),)),
-            Table("|f − T_n| at high order", high, (("tanh", "t = 0.9 R", 1.0, 0.1), ("tanh", "t = 1.3 R", 1.0, last))),
-            Table("Remainders, tanh", ("n", "certified", "seen"), ((2, 1.0, 0.5), (4, 1.0, 0.6))),
-        )
-        sections = [Section("How far the series converge", tables=tables)]
-        sections += [Section(title) for title in ("Taylor polynomials, order by order", "In the parameters")]
-        (table,) = closing(sections)[0].tables
-        return " ".join(str(row[2]) for row in table.rows)
-
-    assert word(100.0) == "not confirmed here conditional false"
-    assert word(0.5) == "not confirmed here not confirmed here not confirmed here"
+def test_what_lies_beyond_the_radius_is_read_off_the_tables() -> None:
+    high = ("blocks", "place", "n = 20", "n = 320")
+    rows = (("tanh", "t = 0.9 R", 1.0, 0.1), ("tanh", "t = 1.3 R", 1.0, 100.0), ("GELU", "t = 0.75", 1.0, 0.1))
+    tables = (
+        Table("Radius of convergence", ("blocks", "R"), (("tanh", 0.7), ("GELU", "∞"))),
+        Table("|f − T_n| at high order", high, rows),
+    )
+    sections = (Section("How far the series converge", tables=tables),)
+    assert beyond(Evidence({NAME: sections})) == {"tanh": (1.0, 100.0)}
+    (table,) = closing(sections)[0].tables
+    assert [(row[0], row[2]) for row in table.rows] == [(name, "see the ledger") for name in CLAIMS]
 
 
 def test_the_direction_of_the_parameters_is_fixed(one: Trained) -> None:

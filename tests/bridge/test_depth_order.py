@@ -8,20 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from residua_bridge.claims import Evidence
 from residua_bridge.experiments import depth_order_degrees, depth_order_matrix, depth_order_teeth
-from residua_bridge.experiments.claim_places import NOT_CONFIRMED, Evidence
 from residua_bridge.experiments.depth_order_blocks import PolynomialBlocks
-from residua_bridge.experiments.depth_order_claims import (
-    CLAIMS,
-    DIAGONAL,
-    MATRIX,
-    PARTIAL,
-    REACH,
-    TANH,
-    TERMS,
-    TRAINED,
-    WITHIN,
-)
 from residua_bridge.experiments.depth_order_degrees import counted_degree, counted_rank
 from residua_bridge.experiments.depth_order_floors import Case, Floors, fitted, judged, quadrature
 from residua_bridge.experiments.depth_order_matrix import (
@@ -42,7 +31,21 @@ from residua_bridge.experiments.depth_order_matrix import (
 from residua_bridge.experiments.depth_order_tanh import TanhWidths, built, certified_error, matched, seen_error
 from residua_bridge.experiments.depth_order_teeth import errors, model_of
 from residua_bridge.findings import Section, Table
-from residua_bridge.studies.depth_order import conclusion
+from residua_bridge.studies.depth_order import (
+    CLAIMS,
+    DIAGONAL,
+    MATRIX,
+    NAME,
+    PARTIAL,
+    REACH,
+    TANH,
+    TERMS,
+    TRAINED,
+    can_be_built,
+    closing,
+    conclusion,
+    near_chance,
+)
 from residua_bridge.study import By, Outcome, Settings, carry_out, study_named
 from residua_network import ResiduaError
 from residua_numeric import build, measure, weights_of
@@ -246,11 +249,6 @@ def test_verdicts_are_as_expected(outcome: Outcome) -> None:
     assert len(outcome.findings.verdicts) > 10
 
 
-def words(sections: tuple[Section, ...]) -> dict[str, list[str]]:
-    evidence = Evidence(sections)
-    return {claim.name: [part.said for part in claim.judge(evidence)] for claim in CLAIMS}
-
-
 def changed(outcome: Outcome, table: str, change: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> tuple[Section, ...]:
     """The sections with the rows of one table changed."""
 
@@ -268,36 +266,28 @@ def spoilt(outcome: Outcome, title: str) -> tuple[Section, ...]:
     )
 
 
-def test_words_need_their_evidence(outcome: Outcome) -> None:
-    found = words(outcome.findings.sections)
-    assert found["000-001"] == ["true"]
-    assert found["000-002"] == ["conditional", "false"]
-    assert found["000-004"] == ["conditional"]
-    stiff = changed(outcome, WITHIN, lambda row: (*row[:3], *(row[3],) * (len(row) - 4), row[-1]))
-    assert words(stiff)["000-002"] == ["conditional", NOT_CONFIRMED]
-    assert words(spoilt(outcome, TANH))["000-002"] == ["conditional", NOT_CONFIRMED]
-    assert words(spoilt(outcome, TANH))["000-018"] == [NOT_CONFIRMED]
-    assert found["000-003"] == ["false", "conditional"]
-    diagonal = changed(outcome, DIAGONAL, lambda row: (*row[:3], 1.0 if row[1] == "trained" else row[3], *row[4:]))
-    assert words(diagonal)["000-003"][0] == NOT_CONFIRMED
+def test_what_the_answer_rests_on_can_be_missing(outcome: Outcome) -> None:
+    def built(sections: tuple[Section, ...]) -> bool:
+        return can_be_built(Evidence({NAME: sections}))
+
+    assert built(outcome.findings.sections)
+    assert not built(changed(outcome, DIAGONAL, lambda row: (*row[:3], 0.9 if row[1] == BUILT else row[3], *row[4:])))
+    assert not built(changed(outcome, TERMS, lambda row: (*row[:2], 1.001, *row[3:])))
+    assert not built(spoilt(outcome, MATRIX))
     unsure = changed(outcome, DIAGONAL, lambda row: (*row[:4], 0.3 if row[1] == "trained" else row[4], *row[5:]))
-    assert words(unsure)["000-003"][0] == NOT_CONFIRMED
-    worse = changed(outcome, DIAGONAL, lambda row: (*row[:3], 0.9 if row[1] == BUILT else row[3], *row[4:]))
-    assert words(worse)["000-003"][1] == words(worse)["000-004"][0] == NOT_CONFIRMED
-    without = changed(outcome, TERMS, lambda row: (*row[:2], 1.001, *row[3:]))
-    assert words(without)["000-003"][1] == NOT_CONFIRMED
-    alike = changed(outcome, "One function", lambda row: (*row[:4], row[3]))
-    assert words(alike)["000-004"] == [NOT_CONFIRMED]
-    incomplete = changed(outcome, "One function", lambda row: (*row[:2], 2, *row[3:]))
-    assert words(incomplete)["000-001"] == [NOT_CONFIRMED]
-    assert words(spoilt(outcome, TRAINED))["000-015"] == [NOT_CONFIRMED]
-    early = changed(outcome, PARTIAL, lambda row: (*row[:-2], "2 of 2", "2 of 2"))
-    assert words(early)["000-017"] == ["conditional"]
-    assert words(early)["000-014"][1] == NOT_CONFIRMED
-    late = changed(outcome, PARTIAL, lambda row: row if row[1] == TAYLOR else (*row[:-1], "0 of 2"))
-    assert words(late)["000-017"] == ["false"]
-    unfair = changed(outcome, PARTIAL, lambda row: (*row[:-1], "0 of 1") if row[1] == TAYLOR else row)
-    assert words(unfair)["000-017"] == [NOT_CONFIRMED]
+    assert near_chance(Evidence({NAME: outcome.findings.sections}))
+    assert not near_chance(Evidence({NAME: unsure}))
+
+
+def test_the_claims_that_need_no_other_report_are_judged(outcome: Outcome) -> None:
+    def words(sections: tuple[Section, ...]) -> dict[str, str]:
+        (section,) = closing(sections)
+        return {str(row[0]): str(row[2]) for row in section.tables[0].rows}
+
+    found = words(outcome.findings.sections)
+    assert tuple(found) == CLAIMS
+    assert found == dict.fromkeys(CLAIMS, "see the ledger") | dict.fromkeys(("000-002", "000-003", "000-018"), "false")
+    assert words(spoilt(outcome, REACH))["000-003"] == "not confirmed"
 
 
 def test_the_answer_says_nothing_without_evidence(outcome: Outcome) -> None:

@@ -1,6 +1,6 @@
 """The study sin-fit: what it compares can come out otherwise, and its words follow the tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import factorial
 from typing import Any
@@ -9,20 +9,19 @@ import numpy as np
 import pytest
 
 from residua_bridge.experiments import sin_errors, sin_lines, sin_trained
-from residua_bridge.experiments.claim_places import NOT_CONFIRMED, Evidence
 from residua_bridge.experiments.sin_errors import ERRORS, PolynomialErrors
 from residua_bridge.experiments.sin_lines import FITS, FOUND, LEAST, ExplicitNetworks, PieceErrors, explicit
 from residua_bridge.experiments.sin_nets import DEGREES, Nets, Setting, task
 from residua_bridge.experiments.sin_plateau import PlateauRule, degree_of
-from residua_bridge.experiments.sin_structure import Structure
+from residua_bridge.experiments.sin_points import FewPoints
+from residua_bridge.experiments.sin_structure import STACKS, Structure
 from residua_bridge.experiments.sin_trained import (
+    ABOVE_PRINTED,
+    ABOVE_STOP,
     CLOSEST,
-    DEEPER,
-    ERROR,
     SEEDS,
     STOPS,
     SUMMARY,
-    VARIANTS,
     WIDTHS,
     AsDescribed,
     OtherSettings,
@@ -34,14 +33,13 @@ from residua_bridge.experiments.sin_trained import (
     _pairs,
     _sums,
 )
-from residua_bridge.findings import Cell, Section, Table
-from residua_bridge.studies.sin_fit import CLAIMS, CLAIMS_TITLE, STUDY, closing, conclusion
+from residua_bridge.findings import Table
+from residua_bridge.studies.sin_fit import STUDY, conclusion
 from residua_bridge.study import By, Experiment, Outcome, Settings, carry_out
 from residua_bridge.verdict import Verdict
 from residua_network import Linear
 from residua_symbolic.series.approximation.piecewise_linear import PiecewiseLinear
 
-BELOW_STOP = "D below 0.0005"  # a column
 SMALL = Setting(hidden=2, width=16, batch=64, rate=1e-2, steps=400, stop=2e-3)
 
 
@@ -57,6 +55,8 @@ def smaller(experiment: Experiment) -> Experiment:
         return replace(experiment, setting=SMALL, seeds=By(3, 3), pieces=(1, 2, 4, 8))
     if isinstance(experiment, WhereItStops):
         return replace(experiment, settings=(replace(SMALL, batch=8), SMALL), seeds=two)
+    if isinstance(experiment, FewPoints):
+        return replace(experiment, setting=replace(SMALL, stop=None, steps=20), points=(4,), seeds=two)
     if isinstance(experiment, WithDropout):
         return replace(experiment, settings=(replace(SMALL, dropout=0.1, steps=20),), seeds=two)
     if isinstance(experiment, OtherSettings):
@@ -85,28 +85,6 @@ def nets() -> Nets:
     return SMALL.trained(3)
 
 
-def words_of(section: Section) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for row in section.tables[0].rows:
-        found.setdefault(str(row[0]), []).append(str(row[2]))
-    return found
-
-
-def sections_of(outcome: Outcome) -> tuple[Section, ...]:
-    return tuple(s for s in outcome.findings.sections if s.title != CLAIMS_TITLE)
-
-
-def with_table(
-    sections: Sequence[Section], title: str, change: Callable[[tuple[Cell, ...]], Any]
-) -> tuple[Section, ...]:
-    """The sections with every row of one table changed."""
-
-    def changed(table: Table) -> Table:
-        return replace(table, rows=tuple(tuple(change(row)) for row in table.rows)) if table.title == title else table
-
-    return tuple(replace(s, tables=tuple(map(changed, s.tables))) for s in sections)
-
-
 def test_every_verdict_is_as_expected_and_explained(outcome: Outcome) -> None:
     assert outcome.as_expected
     assert len(outcome.findings.verdicts) == 12
@@ -114,49 +92,16 @@ def test_every_verdict_is_as_expected_and_explained(outcome: Outcome) -> None:
 
 
 def test_every_line_of_the_document_is_dealt_with(outcome: Outcome) -> None:
-    words = words_of(outcome.findings.sections[-1])
-    assert list(words) == [f"002-0{n}" for n in range(21, 35)]
-    assert words["002-023"] == ["false"]
-    assert words["002-025"] == ["false"]
-    assert words["002-026"] == ["true"]
-    assert words["002-027"] == ["conditional"]
-    assert words["002-032"][1] == "false"  # an error of 6e-4 is that of T_7
-    titles = {s.title for s in outcome.findings.sections}
-    assert {place for claim in CLAIMS for place in claim.where.split("; ")} <= titles
-    assert conclusion(sections_of(outcome))
+    rows = outcome.findings.sections[-1].tables[0].rows
+    assert [row[0] for row in rows] == [f"002-0{n}" for n in range(21, 35)]
+    words = {str(row[0]): row[2] for row in rows}
+    for name, word in (("023", "false"), ("025", "false"), ("026", "true"), ("027", "conditional")):
+        assert words[f"002-{name}"] == word
+    assert conclusion(outcome.findings.sections)
 
 
-def test_without_its_evidence_a_claim_is_not_confirmed(outcome: Outcome) -> None:
-    bare = tuple(replace(s, derivations=(), verdicts=()) for s in sections_of(outcome))
-    words = words_of(closing(bare)[0])
-    for name in ("021", "023", "024", "025", "026", "027"):
-        assert words[f"002-{name}"] == [NOT_CONFIRMED]
-    assert words["002-033"][0] == NOT_CONFIRMED
-
-
-def test_words_follow_the_tables(outcome: Outcome) -> None:
-    sections = sections_of(outcome)
-    total = len(Evidence(sections).rows(SEEDS))
-
-    def all_at(n: int) -> tuple[Section, ...]:
-        return with_table(sections, CLOSEST, lambda row: (row[0], total if row[0] == n else 0, *row[2:]))
-
-    assert words_of(closing(all_at(11))[0])["002-032"][0] == "true"
-    assert words_of(closing(all_at(11))[0])["002-034"] == ["true"]
-    assert words_of(closing(all_at(9))[0])["002-034"] == ["undecidable"]
-    never_above = with_table(sections, STOPS, lambda row: (*row[:9], 0, *row[10:]))
-    assert words_of(closing(never_above)[0])["002-030"] == [NOT_CONFIRMED]
-    fewer = with_table(sections, WIDTHS, lambda row: (*row[:6], -float(row[6]), *row[7:]))
-    assert words_of(closing(fewer)[0])["002-028"] == [NOT_CONFIRMED]
-    worse = with_table(sections, SUMMARY, lambda row: (row[0], 2.0, 2.0, 2.0, row[4]))
-    assert words_of(closing(worse)[0])["002-029"] == [NOT_CONFIRMED]
-    above = with_table(sections, SEEDS, lambda row: (*row[:3], 1.0, *row[4:]))
-    assert words_of(closing(above)[0])["002-022"] == [NOT_CONFIRMED]
-
-
-def test_counts_in_words_are_those_of_the_tables(outcome: Outcome) -> None:
-    """Counts that occur nowhere else are put into columns by their names, and found again."""
-    marks = {sin_trained.ABOVE_STOP: 5555, sin_trained.ABOVE_PRINTED: 6666, sin_trained.TO_TERM: 4444, BELOW_STOP: 7777}
+def test_the_answer_follows_the_tables(outcome: Outcome) -> None:
+    marks = {ABOVE_STOP: 5555, ABOVE_PRINTED: 6666}
 
     def marked(table: Table) -> Table:
         return replace(
@@ -166,46 +111,11 @@ def test_counts_in_words_are_those_of_the_tables(outcome: Outcome) -> None:
             ),
         )
 
-    sections = tuple(replace(s, tables=tuple(map(marked, s.tables))) for s in sections_of(outcome))
-    said = {str(row[0]): str(row[3]) for row in reversed(closing(sections)[0].tables[0].rows)}
-    assert "7777 of 2 at rate 0.1" in said["002-022"]
-    assert "6666 of 2 with batches of 8" in said["002-030"]
-    assert "4444 of 2 (8)" in said["002-032"]
+    sections = tuple(replace(s, tables=tuple(map(marked, s.tables))) for s in outcome.findings.sections)
     assert "5555 of 2 lie above 0.0005 and 6666 above" in " ".join(conclusion(sections))
 
 
-def test_few_networks_do_not_refute_and_many_do(outcome: Outcome) -> None:
-    """None of three is closest to T_11: chance 1/8, if it were every second network. None of twenty: 1e-6."""
-    sections = sections_of(outcome)
-
-    def of(total: int, own: int) -> str:
-        def counted(row: tuple[Cell, ...]) -> tuple[Cell, ...]:
-            return (row[0], {9: total - own, 11: own}.get(int(float(str(row[0]))), 0), *row[2:])
-
-        seeds = tuple(
-            replace(s, tables=tuple(replace(t, rows=(t.rows * 9)[:total]) if t.title == SEEDS else t for t in s.tables))
-            for s in sections
-        )
-        return words_of(closing(with_table(seeds, CLOSEST, counted))[0])["002-032"][0]
-
-    assert [of(3, 0), of(20, 0), of(20, 4), of(20, 7), of(20, 20)] == [
-        "conditional", "false", "false", "conditional", "true"
-    ]  # fmt: skip
-
-
-def test_depth_is_judged_beyond_chance(outcome: Outcome) -> None:
-    sections = sections_of(outcome)
-
-    def of(*chances: tuple[float, float]) -> str:
-        left = iter(chances)
-        return words_of(closing(with_table(sections, DEEPER, lambda row: (*row[:3], *next(left))))[0])["002-031"][1]
-
-    better, worse, neither = (0.001, 0.999), (0.999, 0.001), (0.4, 0.6)
-    assert of(better, better) == "true"
-    assert of(worse, worse) == "false"
-    assert of(better, neither) == "conditional"
-    assert of(neither, neither) == of(worse, neither) == "undecidable"
-    assert of((0.02, 0.98), (0.02, 0.98)) == "undecidable"
+def test_deeper_networks_are_set_beside_shallower_ones_by_their_ranks() -> None:
     spread = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     ((_, _, quotient, less, more),) = _pairs((("a", "b"),), {"a": spread, "b": spread / 100}).rows
     assert quotient == pytest.approx(0.01)
@@ -213,19 +123,21 @@ def test_depth_is_judged_beyond_chance(outcome: Outcome) -> None:
     assert more == pytest.approx(1.0)
 
 
-def test_accuracy_is_read_off_the_tables(outcome: Outcome) -> None:
-    sections = sections_of(outcome)
-    as_eleven = with_table(sections, ERRORS, lambda row: (*row[:2], 5e-4 if row[0] == 11 else row[2], *row[3:]))
-    accurate = with_table(as_eleven, SUMMARY, lambda row: (row[0], *[5e-4] * 3, row[4]) if row[0] == ERROR else row)
-    assert words_of(closing(accurate)[0])["002-032"][1] == "true"
+def test_few_points_hide_an_error_that_others_show() -> None:
+    setting = replace(SMALL, stop=None, steps=200)
+    rows = FewPoints("points", (), setting, (4, 1000), By(2, 2)).run(Settings()).section.tables[0].rows
+    assert [row[0] for row in rows] == [4, 1000]
+    assert all(float(row[5]) <= float(row[6]) for row in rows)
+    assert float(rows[0][5]) > 2
+    assert float(rows[1][6]) < 1.2
 
 
-def test_lines_that_do_not_come_near_the_floor_are_noticed(outcome: Outcome) -> None:
-    sections = sections_of(outcome)
-    below = with_table(sections, VARIANTS, lambda row: (*row[:4], 0.1, *row[5:]))
-    far_above = with_table(sections, VARIANTS, lambda row: (*row[:5], 0.3, *row[6:]))
-    for off in (below, far_above):
-        assert words_of(closing(off)[0])["002-024"] == [NOT_CONFIRMED]
+def test_a_stack_is_the_product_and_no_power() -> None:
+    table = next(t for t in Structure("s", ()).run(Settings()).section.tables if t.title == STACKS)
+    for layers, largest, product, power in table.rows:
+        assert layers in range(2, 7)
+        assert float(product) < 1e-15 < float(largest)
+        assert float(power) > 0.1 * float(largest)
 
 
 def test_a_wrong_closed_form_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,12 +156,10 @@ def test_a_wrong_constant_of_the_law_is_noticed(monkeypatch: pytest.MonkeyPatch)
     experiment = PieceErrors("pieces", (), By((1, 2, 3, 6, 7), ()), (21, 41, 81, 161), (5e-4,))
     found = experiment.run(Settings())
     assert found.discrepancies[0].verdict is Verdict.AGREE
-    table = Evidence((found.section,))
-    assert all(
-        float(str(low)) <= float(str(high))
-        for low, high in zip(table.column(FITS, LEAST), table.column(FITS, FOUND), strict=True)
-    )
-    assert table.rows("How many")[0][2:] == (7, 7)
+    fits, needed = found.section.tables
+    floor, best = (fits.columns.index(name) for name in (LEAST, FOUND))
+    assert all(float(row[floor]) <= float(row[best]) for row in fits.rows)
+    assert needed.rows[0][2:] == (7, 7)
     first, second = sin_lines.constants()
     monkeypatch.setattr(sin_lines, "constants", lambda: (first * 720 / 719, second))
     assert experiment.run(Settings()).discrepancies[0].verdict is Verdict.DIFFER

@@ -102,8 +102,8 @@ class _OneNetwork:
 
     def table(self) -> Table:
         columns = ["n"]
-        for one in self.intervals:
-            columns += [f"{one.words}: certified", "seen"]
+        for k, one in enumerate(self.intervals):
+            columns += [f"{one.words}: certified", "seen" + " " * k]  # a name of its own
         rows = []
         for k, n in enumerate(self.orders):
             row: list[Cell] = [n]

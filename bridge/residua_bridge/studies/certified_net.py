@@ -1,8 +1,8 @@
 """Trained networks and their Taylor polynomials: certified remainders beside measured errors, inside and outside."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
+from residua_bridge.claims import Evidence, claims_section
 from residua_bridge.experiments.certified_band import Band
 from residua_bridge.experiments.certified_bounds import BoundProofs
 from residua_bridge.experiments.certified_coefficients import Coefficients
@@ -10,7 +10,6 @@ from residua_bridge.experiments.certified_orders import Orders
 from residua_bridge.experiments.certified_parameters import Parameters
 from residua_bridge.experiments.certified_radius import Radii
 from residua_bridge.experiments.certified_trials import CertifiedTrials
-from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, claims_section
 from residua_bridge.findings import Cell, Section, VerdictText
 from residua_bridge.study import By, Study
 
@@ -20,78 +19,28 @@ RADIUS = "How far the series converge"
 PARAMETERS = "In the parameters"
 TRIALS = "Reliability"
 INFINITE = "∞"
+NAME = "certified-net"
+CLAIMS = ("000-005", "000-006", "000-007")
+
+
+def _rows(evidence: Evidence, table: str) -> tuple[tuple[Cell, ...], ...]:
+    """The rows of the table whose title begins so."""
+    return evidence.table(NAME, table).table.rows
 
 
 def beyond(evidence: Evidence) -> dict[str, tuple[Cell, ...]]:
     """|f − T_n| at high order beyond the radius of convergence, by kind of block."""
-    rows = evidence.rows("|f − T_n| at high order")
-    finite = {row[0] for row in evidence.rows("Radius of convergence") if row[1] != INFINITE}
+    finite = {row[0] for row in _rows(evidence, "Radius of convergence") if row[1] != INFINITE}
+    rows = _rows(evidence, "|f − T_n| at high order")
     return {str(row[0]): row[2:] for row in rows if row[0] in finite and "1.3" in str(row[1])}
-
-
-def inside(evidence: Evidence) -> dict[str, tuple[Cell, ...]]:
-    """The same at 0.9 of it, or on half of the line for an entire network."""
-    rows = evidence.rows("|f − T_n| at high order")
-    return {str(row[0]): row[2:] for row in rows if "0.9" in str(row[1]) or "0.75" in str(row[1])}
-
-
-def _remainder_formula(evidence: Evidence) -> tuple[Judged, ...]:
-    ok = evidence.agree(ORDERS) and evidence.agree(PARAMETERS)
-    return (
-        Judged(
-            ok,
-            "true",
-            "for smooth activations: R_n of trained networks is enclosed by certified bounds at every order tried, in inputs and in parameters, "
-            "and every measured error lies in them",
-        ),
-    )
-
-
-def _complete(evidence: Evidence) -> tuple[Judged, ...]:
-    falls = all(float(row[-1]) < float(row[0]) for row in inside(evidence).values())
-    grows = all(float(row[-1]) > float(row[0]) for row in beyond(evidence).values())
-    return (
-        Judged(
-            falls and grows and bool(beyond(evidence)),
-            "conditional",
-            "within the radius of convergence, the distance of the nearest complex singularity; beyond it more terms make it worse, "
-            "although the network itself is smooth there",
-        ),
-    )
-
-
-def _each_term(evidence: Evidence) -> tuple[Judged, ...]:
-    seen = [float(row[2]) for row in evidence.rows("Remainders, tanh")]  # well inside the radius of convergence
-    rises = any(later > earlier for earlier, later in pairwise(seen))
-    grows = all(float(row[-1]) > float(row[0]) for row in beyond(evidence).values())
-    return (
-        Judged(
-            rises and grows and bool(beyond(evidence)),
-            "false",
-            "of these networks: at 0.3 of the radius of convergence an error already grows from one order to the next, and beyond the radius it grows without end "
-            "(for sin itself see sin-fit)",
-        ),
-    )
-
-
-CLAIMS = (
-    Claim(
-        "000-005", "f equals its Taylor polynomial plus a remainder R_n", _remainder_formula, f"{ORDERS}; {PARAMETERS}"
-    ),
-    Claim(
-        "000-006",
-        "As n grows without bound the series represents f completely, under certain conditions",
-        _complete,
-        RADIUS,
-    ),
-    Claim("000-007", "Every added Taylor term improves the approximation", _each_term, f"{ORDERS}; {RADIUS}"),
-)
 
 
 def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
     """What this decides of document 000."""
-    prose = ("The words are computed from the tables and verdicts above.",)
-    return (claims_section("Claims of document 000", prose, CLAIMS, sections),)
+    prose = (
+        "What these networks have to do with the claims of document 000 on Taylor's series. The claims rest on the study residual-taylor as well; the words stand in the ledger of all claims.",
+    )
+    return (claims_section("Claims of document 000", prose, CLAIMS, NAME, sections),)
 
 
 def _about(verdict: VerdictText) -> str:
@@ -101,16 +50,16 @@ def _about(verdict: VerdictText) -> str:
 
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     """Read off tables and verdicts."""
-    evidence = Evidence(sections)
+    evidence = Evidence({NAME: sections})
     verdicts = [v for section in sections for v in section.verdicts]
     good = sum(v.expected == v.verdict and v.explained for v in verdicts)
     enclosed = [v for v in verdicts if v.statement.startswith("Every measured f − T_n")]
     truncated = [v for v in verdicts if v.statement.startswith("T_n is the network")]
     held = all(v.verdict == "agree" for v in enclosed)
-    radii = {str(row[0]): row for row in evidence.rows("Radius of convergence")}
-    roots = {str(row[0]): row for row in evidence.rows("Radius from coefficients") if row[1] == "root test"}
-    coefficients = evidence.rows("Coefficients three ways")
-    tried = {str(row[0]): row[1] for row in evidence.rows("Reliability")}
+    radii = {str(row[0]): row for row in _rows(evidence, "Radius of convergence")}
+    roots = {str(row[0]): row for row in _rows(evidence, "Radius from coefficients") if row[1] == "root test"}
+    coefficients = _rows(evidence, "Coefficients three ways")
+    tried = {str(row[0]): row[1] for row in _rows(evidence, "Reliability")}
     entire = [name for name, row in radii.items() if row[1] == INFINITE]
     outside = "; ".join(f"{name}: from {row[0]:.3g} to {row[-1]:.3g}" for name, row in beyond(evidence).items())
     paragraphs = [
@@ -147,7 +96,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
 
 
 STUDY = Study(
-    name="certified-net",
+    name=NAME,
     title="Trained networks and their Taylor polynomials, with certified remainders",
     question=(
         "How well does a Taylor polynomial stand in for a trained residual network, and can its error be known for certain, not only seen at some points? How far does "

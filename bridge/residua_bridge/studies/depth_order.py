@@ -3,47 +3,33 @@
 from collections.abc import Sequence
 from functools import partial
 
-from residua_bridge.experiments.claim_places import Evidence, claims_section
+from residua_bridge.claims import Evidence, claims_section
+from residua_bridge.claims.judges.depth import counted, degrees_multiply, diagonal, floors_fall
 from residua_bridge.experiments.depth_order_blocks import PolynomialBlocks
-from residua_bridge.experiments.depth_order_claims import (
-    ALIKE,
-    BLOCKS,
-    CLAIMS,
-    FITS,
-    MATRIX,
-    PARTIAL,
-    REACH,
-    REFINES,
-    TANH,
-    TEETH,
-    TRAINED,
-    WITHIN,
-    can_be_built,
-    counted,
-    degrees_multiply,
-    floors_hold,
-    near_chance,
-    not_determined,
-    refinement_is_fair,
-    said_shares,
-    said_terms,
-    shares,
-)
 from residua_bridge.experiments.depth_order_degrees import Reach
 from residua_bridge.experiments.depth_order_floors import DIGITS, Case, Floors
-from residua_bridge.experiments.depth_order_matrix import ANEW, EXPONENTIAL, OWN, SINE, Contributions
-from residua_bridge.experiments.depth_order_matrix import TRAINED as LEARNT
+from residua_bridge.experiments.depth_order_matrix import ANEW, BUILT, EXPONENTIAL, OWN, SINE, TAYLOR, Contributions
 from residua_bridge.experiments.depth_order_tanh import TanhWidths
 from residua_bridge.experiments.depth_order_teeth import Teeth
 from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.findings import Section
+from residua_bridge.findings import Cell, Section
 from residua_bridge.formats._text import spoken
 from residua_bridge.study import By, Study
 from residua_symbolic.series.approximation.floors import width_one_law
 from residua_symbolic.series.approximation.sine_legendre import best_mean_square_of_sine
 from residua_symbolic.series.constructions.degree_laws import degree_of_depth, every_polynomial, width_one
 
+NAME = "depth-order"
+CLAIMS = tuple(f"000-{n:03}" for n in (1, 2, 3, 4, 14, 15, 17, 18))
 CLAIMED = "Claims of document 000"
+REACH, TRAINED = "Degree and what can be reached", "Floors, proved and trained"
+TEETH, TANH = "One term a layer, by construction", "Width alone brings terms"
+MATRIX, BLOCKS = "Which block gives which term", "The same function, block by block"
+WITHIN, FITS = "Coefficients within reach", "Floors and fits"  # tables
+DIAGONAL, ALIKE, PARTIAL, TERMS = "How diagonal", "One function", "What the sum is", "Do the networks have"
+REFINES = "approximates, then refines"  # column
+EXACT = 1e-12  # of 1: what the rounding of float64 leaves of a share that is all
+SURE = 2  # standard errors
 WIDE = (1, 2, 3, 4, 8, 16, 32, 64, 128)
 
 CASES = (
@@ -56,28 +42,79 @@ CASES = (
 )
 
 
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The claims that this study decides, alone or with others."""
+    prose = (
+        "Each word is a function of the sections above, by the rules of the ledger of all claims, where those stand that rest on other reports as well.",
+    )
+    return (claims_section(CLAIMED, prose, CLAIMS, NAME, sections),)
+
+
+def _rows(e: Evidence, table: str) -> list[dict[str, Cell]]:
+    """The rows of the table whose title begins so, by column."""
+    return e.table(NAME, table).rows()
+
+
+def near_chance(e: Evidence) -> bool:
+    """Whether the diagonal share of trained networks lies nearer to chance than to 000's 1, by two standard errors."""
+    return all(share + SURE * error < (1 + blind) / 2 for _, share, error, blind in diagonal(e))
+
+
+def can_be_built(e: Evidence) -> bool:
+    """Whether the networks built to be 000's have all of the diagonal, the terms, and agree with torch."""
+    shares = e.table(NAME, DIAGONAL).column("diagonal share", "exact", network=BUILT)
+    ratios = e.table(NAME, TERMS).column("built", "exact")
+    return _agree(e, MATRIX) and all(abs(one - 1) <= EXACT for one in (*shares, *ratios))
+
+
+def not_determined(e: Evidence) -> bool:
+    """Whether networks that are one function, to within a thousandth of it, differ in their blocks by more."""
+    (row,) = _rows(e, ALIKE)
+    return int(row["seeds"]) > 1 and float(row["their blocks differ by"]) > 1000 * float(
+        row["their functions differ by"]
+    )
+
+
+def refinement_is_fair(e: Evidence) -> bool:
+    """Whether the Taylor sums themselves approximate and then refine, by the measure that networks are held against."""
+    good, every = counted(e, TAYLOR, REFINES)
+    return 0 < good == every
+
+
+def _agree(e: Evidence, title: str) -> bool:
+    """Whether the section has verdicts, and every one of them came out as expected."""
+    found = e.verdicts(NAME, section=title)
+    return bool(found) and all(v.verdict == v.expected and v.explained for v in found)
+
+
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     """Read off tables and verdicts; a sentence whose evidence is missing says so."""
-    e = Evidence(sections)
+    e = Evidence({NAME: sections})
     verdicts = [v for section in sections for v in section.verdicts]
     good = sum(v.expected in ("", v.verdict) and v.explained for v in verdicts)
     words: dict[str, list[str]] = {}
-    for row in e.rows("Claims"):
-        words.setdefault(str(row[0]), []).append(str(row[2]))
-    told = "; ".join(f"{name} {' / '.join(found)}" for name, found in words.items())
+    for row in _rows(e, "Claims"):
+        words.setdefault(str(row["word"]), []).append(str(row["claim"]))
+    told = "; ".join(f"{word}: {', '.join(names)}" for word, names in words.items())
     said = (
         (near_chance(e) and degrees_multiply(e), "Layers do not correspond to terms", _degrees(e)),
-        (floors_hold(e), "Floors move with depth", _floors(e)),
+        (floors_fall(e) and floors_met(e), "Floors move with depth", _floors(e)),
         (near_chance(e), "Trained blocks are not terms", _blocks(e)),
         (not_determined(e), "The function does not fix its blocks", _alike(e)),
         (refinement_is_fair(e), "The sum after each block is read", _sums(e)),
-        (can_be_built(e) and e.agree(TEETH) and e.agree(TANH), "One term a layer can be built", BY_CONSTRUCTION),
+        (can_be_built(e) and _agree(e, TEETH) and _agree(e, TANH), "One term a layer can be built", BY_CONSTRUCTION),
     )
     return (
         f"Of {len(verdicts)} verdicts {good} are as expected or explained.",
         *(f"{head}. {rest}" if held else f"Not confirmed in this run: {head.lower()}." for held, head, rest in said),
-        f"Claims of document 000: {told}.",
+        f"Claims of document 000, {told}.",
     )
+
+
+def floors_met(e: Evidence) -> bool:
+    """Whether every verdict on floors that was expected is as it was expected."""
+    found = [v for v in e.verdicts(NAME, section=TRAINED) if v.expected]
+    return bool(found) and all(v.verdict == v.expected and v.explained for v in found)
 
 
 BY_CONSTRUCTION = (
@@ -87,7 +124,7 @@ BY_CONSTRUCTION = (
 
 
 def _degrees(e: Evidence) -> str:
-    enough = {(str(row[0]), str(row[1])): str(row[-1]) for row in e.rows(WITHIN)}
+    enough = {(str(row["network"]), str(row["depth L"])): str(row["all from width"]) for row in _rows(e, WITHIN)}
     parts = (
         f"{word}s {enough[f'{word}, residual', '2']} and {enough[f'{word}, residual', '3']}"
         for word in ("square", "cube")
@@ -99,40 +136,47 @@ def _degrees(e: Evidence) -> str:
 
 
 def _floors(e: Evidence) -> str:
-    rows = e.rows(FITS)
-    within = [row for row in rows if len(set(str(row[4]).split(" of "))) == 1]
-    reached = [row for row in within if float(row[7]) >= DIGITS]
-    (first, *_) = (row for row in rows if row[:2] == ("square", 1))
-    lowest = f", the lowest {spoken(min(float(row[5]) for row in reached))}" if reached else ""
+    rows = _rows(e, FITS)
+    within = [row for row in rows if len(set(str(row["coefficients in reach"]).split(" of "))) == 1]
+    reached = [float(row["floor (proved)"]) for row in within if float(row["digits"]) >= DIGITS]
+    first = next(row for row in rows if (row["activation"], row["depth"]) == ("square", 1))
+    lowest = f", the lowest {spoken(min(reached))}" if reached else ""
     return (
         f"With width they do only up to the one at which all coefficients are in reach. Of the {len(within)} networks that have them all, training brings "
-        f"{len(reached)} to their floor, to {DIGITS} digits or more{lowest}. A quadratic activation in one block has the floor {float(first[5]):.6g} for sin at any width."
+        f"{len(reached)} to their floor, to {DIGITS} digits or more{lowest}. A quadratic activation in one block has the floor {float(first['floor (proved)']):.6g} for sin at any width."
     )
 
 
 def _blocks(e: Evidence) -> str:
-    learnt, blind = shares(e, LEARNT), shares(e, "untrained")
+    found = diagonal(e)
+    shown = ", ".join(f"{100 * share:.3g} ± {100 * error:.2g} % for {target}" for target, share, error, _ in found)
+    blind = e.table(NAME, DIAGONAL).rows(network="untrained")
+    before = ", ".join(f"{100 * float(row['diagonal share']):.3g} % for {row['target']}" for row in blind)
     later = ", ".join(
-        f"{s.tilt:.2g} ± {s.tilt_error:.1g} of a block later for {target}" for target, s in learnt.items()
+        f"{float(row['tilt']):.2g} ± {float(row[' ± ']):.1g} of a block later for {row['target']}"
+        for row in e.table(NAME, DIAGONAL).rows(network="trained")
     )
-    before = ", ".join(f"{100 * s.share:.3g} % for {target}" for target, s in blind.items())
-    shown = said_shares(e)
+    first, *_ = _rows(e, TERMS)
+    last = e.table(NAME, TERMS).rows(target=first["target"])[-1]
+    least, largest = (spoken(float(f"{float(last[name]):.3g}")) for name in ("least", "largest"))
     return (
-        f"{shown[0].upper()}{shown[1:]}, and untrained nets have {before}. Each further order comes {later}, where 000 has 1. "
-        f"As for the terms of trained nets, {said_terms(e)}."
+        f"The block that 000 wants for an order has of it, in trained nets, {shown}; chance is {100 * found[0][3]:.3g} %, and untrained nets have {before}. "
+        f"Each further order comes {later}, where 000 has 1. As for the terms of trained nets, their coefficients of {last['power']} are {least} to {largest} times that of {last['target']}."
     )
 
 
 def _alike(e: Evidence) -> str:
-    ((seeds, _, _, functions, parts),) = e.rows(ALIKE)
-    return f"{seeds} square nets that are the same function to {spoken(float(functions))} have blocks whose coefficients differ by up to {spoken(float(parts))}."
+    (row,) = _rows(e, ALIKE)
+    functions, parts = (float(row[name]) for name in ("their functions differ by", "their blocks differ by"))
+    return f"{row['seeds']} square nets that are the same function to {spoken(functions)} have blocks whose coefficients differ by up to {spoken(parts)}."
 
 
 def _sums(e: Evidence) -> str:
     parts = []
     for reader, said in ((OWN, "its last layer"), (ANEW, "a layer fitted anew")):
         some, every = counted(e, reader, REFINES)
-        first = ", ".join(f"{spoken(float(row[3]))} for {row[0]}" for row in e.rows(PARTIAL) if row[1] == reader)
+        rows = e.table(NAME, PARTIAL).rows(sums_of=reader)
+        first = ", ".join(f"{spoken(float(row['after block 1']))} for {row['target']}" for row in rows)
         parts.append(
             f"read by {said}, {some} of {every} nets first approximate and then refine, and the median error after one block is {first}"
         )
@@ -140,7 +184,7 @@ def _sums(e: Evidence) -> str:
 
 
 STUDY = Study(
-    name="depth-order",
+    name=NAME,
     title="Do layers correspond to terms? Orders by depth and width",
     question=(
         "Document 000 says that the layers of a residual network are the terms of a Taylor series: deeper is of higher order, wider only amplifies one order. "
@@ -240,15 +284,6 @@ STUDY = Study(
             By(6, 8),
         ),
     ),
-    closing=lambda sections: (
-        claims_section(
-            CLAIMED,
-            (
-                "Each word is computed from the sections named beside it; where the evidence is not there, the table says so.",
-            ),
-            CLAIMS,
-            sections,
-        ),
-    ),
+    closing=closing,
     conclusion=conclusion,
 )

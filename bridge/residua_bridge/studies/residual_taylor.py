@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.residual_taylor_blocks import EarlyAndLate
 from residua_bridge.experiments.residual_taylor_carried import CarriedState, Case
-from residua_bridge.experiments.residual_taylor_claims import CLAIMS_TITLE, claims
 from residua_bridge.experiments.residual_taylor_depth import ErrorsOverDepth
 from residua_bridge.experiments.residual_taylor_folds import Fold, Folds
 from residua_bridge.experiments.residual_taylor_literal import LiteralConstruction
@@ -16,12 +16,24 @@ from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 from residua_symbolic.series.constructions import construction, folds
 
+NAME = "residual-taylor"
+CLAIMS_TITLE = "The claims of document 000"
+CLAIMS = (*(f"000-{n:03}" for n in (1, 4, 5, 6, 7, 9, 10, 11, 12, 13)),)
 SIN = Target("sin", "sin(x)", "pi", "[−π, π]")
 EXP = Target("exp", "exp(x)", "pi", "[−π, π]")
 TANH = Target("tanh", "tanh(x)", "6/5", "[−6/5, 6/5]")
 TANH_BEYOND = Target("tanh", "tanh(x)", "pi", "[−π, π]")
 ON_GRID = 1e-3  # relative: the largest error on a grid may lie so far below that on the interval
 SIN_FOLD, EXP_FOLD, TANH_FOLD = Fold(SIN, 3, 5), Fold(EXP, 2, 3), Fold(TANH, 3, 5)
+
+
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The claims that this study decides, alone or with others."""
+    prose = (
+        "Each word is a function of the sections above, by the rules of the ledger of all claims, where those stand that rest "
+        "on other reports as well. What depth and width do (000-002, 003, 014, 015, 017, 018) is decided by the study depth-order.",
+    )
+    return (claims_section(CLAIMS_TITLE, prose, CLAIMS, NAME, sections),)
 
 
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
@@ -73,7 +85,7 @@ def _tersely(cell: object) -> str:
 
 
 STUDY = Study(
-    name="residual-taylor",
+    name=NAME,
     title="Residual connections as a Taylor series: the construction of document 000, at its word and mended",
     question=(
         "Document 000 builds a residual network whose l-th block is the l-th Taylor term of f, and concludes that the network approximates f. What does "
@@ -211,5 +223,5 @@ STUDY = Study(
         ),
     ),
     conclusion=conclusion,
-    closing=claims,
+    closing=closing,
 )

@@ -1,34 +1,28 @@
 """Document 002, L60–82: networks trained on sin, and how near they are to its Taylor polynomials."""
 
-from collections.abc import Callable, Sequence
-from math import comb, log
+from collections.abc import Sequence
 from typing import Any
 
-from residua_bridge.experiments.claim_places import Claim, Evidence, Judged, Word, as_expected, claims_section
+from residua_bridge.claims import Evidence, claims_section
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.sin_errors import ERRORS, PolynomialErrors, as_float
 from residua_bridge.experiments.sin_lines import MEAN, NEEDED, ExplicitNetworks, PieceErrors
 from residua_bridge.experiments.sin_nets import DEGREES, STOP, Setting
-from residua_bridge.experiments.sin_plateau import BELOW, LEAST, READINGS, SAME, SHARES, STARTS, PlateauRule
+from residua_bridge.experiments.sin_plateau import STARTS, PlateauRule
+from residua_bridge.experiments.sin_points import FewPoints
 from residua_bridge.experiments.sin_structure import Structure
 from residua_bridge.experiments.sin_trained import (
     ABOVE_PRINTED,
     ABOVE_STOP,
     ATTAINABLE,
     CLOSEST,
-    DEEPER,
-    DROPOUTS,
     ERROR,
-    FRESH,
     NUMBER,
     PRINTED,
     SEEDS,
     SHARE,
     STOPS,
     SUMMARY,
-    TO_TERM,
-    VARIANTS,
-    WIDTHS,
     AsDescribed,
     OtherSettings,
     PiecesByWidth,
@@ -40,12 +34,12 @@ from residua_bridge.experiments.texts import percent
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 from residua_symbolic.series.approximation.piece_laws import mean_square_law, supremum_law
-from residua_symbolic.series.approximation.relu_laws import HINGES, ORDER, PARABOLA, STACK
 from residua_symbolic.series.approximation.sine_errors import mean_square_of_sine
 from residua_symbolic.series.approximation.sine_legendre import best_mean_square_of_sine, sine_best_error
 
+NAME = "sin-fit"
+CLAIMS = tuple(f"002-{n:03}" for n in range(21, 35))
 TERM = 11  # 002, L82
-CHANCE = 0.01  # of a word that only looks borne out, where it rests on a number of networks
 
 STRUCTURE = "What the layers can do, before any training"
 TAYLOR_TITLE = "Polynomials: closed forms"
@@ -59,6 +53,7 @@ STOPPING = "What the stop says about the network"
 DROPOUT = "Dropout"
 OTHERS = "More tuning, more layers, no activations"
 WIDTH = "How many pieces networks have"
+POINTS = "Points to train on, points to test on"
 CLAIMS_TITLE = "Where each claim is dealt with"
 
 LONGER, SHALLOW, USUAL, DEEP, LINEAR = (
@@ -77,8 +72,7 @@ def _number(value: object) -> float:
 
 def _rows(e: Evidence, table: str) -> list[dict[str, Any]]:
     """The rows of a table, by column."""
-    found = next(t for section in e.sections for t in section.tables if t.title == table)
-    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    return list(e.table(NAME, table).rows())
 
 
 def _row(e: Evidence, table: str, first: object) -> dict[str, Any]:
@@ -86,271 +80,35 @@ def _row(e: Evidence, table: str, first: object) -> dict[str, Any]:
     return next(row for row in _rows(e, table) if next(iter(row.values())) == first)
 
 
-def _analytic(e: Evidence) -> tuple[Judged, ...]:
-    law = e.proved("Piecewise-linear functions in the mean square", "law")
-    held = law and e.agree(EXPLICIT) and e.agree(PIECES)
-    words = (
-        "as closely as one likes on a bounded interval, never exactly by ReLU unless it is piecewise linear: with N pieces, "
-        "and weights that can be written down, the mean square error is about $C_2 N^{-4}$ for every f that is twice "
-        "continuously differentiable, analytic or not. That training finds such weights does not follow"
-    )
-    return (Judged(held, "conditional", words),)
-
-
-def _reached(e: Evidence) -> tuple[Judged, ...]:
-    errors = [_number(d) for d in e.column(SEEDS, "D")]
-    below = sum(d < STOP for d in errors)
-    dropped = [row for row in _rows(e, DROPOUTS) if _number(row["rate"]) > 0]
-    met = sum(int(_number(row["met the stop"])) for row in dropped)
-    networks = sum(int(_number(row[NUMBER])) for row in dropped)
-    eval_mode = ", ".join(f"{row[f'D below {STOP:g}']} of {row[NUMBER]} at rate {row['rate']}" for row in dropped)
-    words = (
-        f"with dropout 0: {below} of {len(errors)} networks have a mean square error below {STOP:g} when they stop. With "
-        f"dropout active {met} of {networks} met the stop in the steps given to them; in evaluation mode their error is "
-        f"below it for {eval_mode}. 002 does not state its rate"
-    )
-    return (Judged(below > 0 and met < networks, "conditional", words),)
-
-
-def _order(e: Evidence) -> tuple[Judged, ...]:
-    held = e.proved(ORDER, "ReLU lets factors through") and e.agree(STRUCTURE)
-    return (
-        Judged(held, "false", "ReLU lets factors $m \\geq 0$ through: both orders are one function, to the last bit"),
-    )
-
-
-def _linear(e: Evidence) -> tuple[Judged, ...]:
-    row = _row(e, VARIANTS, LINEAR)
-    floor, least = _number(row["proved floor"]), _number(row["D, least"])
-    there = floor * (1 - SHARE) <= least and _number(row["D, median"]) <= floor * (1 + SHARE)
-    held = e.proved(STACK, "one after the other") and e.agree(STRUCTURE) and there
-    words = (
-        f"they are lines, and no line is less off than {floor:.4g} in the mean square; trained stacks stop there: {least:.4g} "
-        f"at best. It is not the Taylor polynomial of degree 1, whose error is {_number(e.rows(ERRORS)[0][4]):.3g} times as "
-        f"large; by distance, the stacks are closest to $T_n$ with n = {row['closest n']}"
-    )
-    return (Judged(held, "true", words),)
-
-
-def _power(e: Evidence) -> tuple[Judged, ...]:
-    held = e.proved(STACK, "one after the other") and e.agree(STRUCTURE)
-    words = (
-        "a product of different matrices, $W_k \\cdots W_1 x$, and a constant from the biases; a power only if all layers "
-        "share one square matrix and have no bias"
-    )
-    return (Judged(held, "false", words),)
-
-
-def _any_lines(e: Evidence) -> tuple[Judged, ...]:
-    words = "every continuous one of one variable on an interval, N pieces with N units: proved, weights written down"
-    return (Judged(e.proved(HINGES, "every piece") and e.agree(EXPLICIT), "true", words),)
-
-
-def _sums_of_powers(e: Evidence) -> tuple[Judged, ...]:
-    law = e.proved("Piecewise-linear functions in the mean square", "law") and e.proved(HINGES, "every piece")
-    held = law and e.proved(PARABOLA, "mean square error") and e.agree(STRUCTURE)
-    words = (
-        "if fitting means: as closely as one likes, on a bounded interval, with enough units. With N of them the mean square "
-        "error falls as $N^{-4}$ and does not become 0: for $x^2$ on [−1, 1] it is $4/(45 N^4)$ at least. Equal they are for "
-        "$i \\leq 1$ only; and if i is no power but an index, the sum is a line"
-    )
-    return (Judged(held, "conditional", words),)
-
-
-def _more_pieces(e: Evidence) -> tuple[Judged, ...]:
-    layers, widths, after = (e.column(WIDTHS, name) for name in ("layers", "width", "after, median"))
-    found: dict[object, list[tuple[float, float]]] = {}
-    for depth, width, count in zip(layers, widths, after, strict=True):
-        found.setdefault(depth, []).append((_number(width), _number(count)))
-    grows = all(a[1] < b[1] for some in found.values() for a, b in zip(sorted(some), sorted(some)[1:], strict=False))
-    last = _rows(e, WIDTHS)[-1]
-    words = (
-        f"with the width of the layers, in these networks; not one a parameter: {last['parameters']} parameters make {last['after, median']:g} pieces "
-        f"(median), of which {last['pieces that would do']:g}, well placed, would do for the same error"
-    )
-    return (Judged(grows, "conditional", words),)
-
-
-def _test_data(e: Evidence) -> tuple[Judged, ...]:
-    row = _row(e, SUMMARY, FRESH)
-    near = max(abs(_number(row[name]) - 1) for name in ("least", "largest"))
-    words = (
-        "points that are trained on test nothing. It does no harm here: on fresh points the error is "
-        f"{_number(row['least']):.3f} to {_number(row['largest']):.3f} times as large"
-    )
-    return (Judged(near < 0.2, "false", words),)
-
-
-def _below_and_above(e: Evidence) -> tuple[Judged, ...]:
-    rows = _rows(e, STOPS)
-    above = [(row["batch"], row[ABOVE_PRINTED], row[NUMBER]) for row in rows]
-    first, last = rows[0], rows[-1]
-    own = sum(_number(d) > PRINTED for d in e.column(SEEDS, "D"))
-    words = (
-        "the two are different numbers if the stop looks at a minibatch. A stop on all points would leave little "
-        f"between them: on fresh points the error is {_number(_row(e, SUMMARY, FRESH)['largest']):.3g} times that on those at most. The "
-        f"error of the network is {_number(first['D over loss']):.3g} times that loss with batches of {first['batch']}, {_number(last['D over loss']):.3g} times with {last['batch']} (medians); "
-        f"above {PRINTED:g} lie {', '.join(f'{n} of {of} with batches of {b}' for b, n, of in above)}, and {own} of the "
-        f"{len(e.rows(SEEDS))} networks of the main experiment. 002 does not state its batch"
-    )
-    return (Judged(any(int(_number(n)) > 0 for _, n, _ in above), "conditional", words),)
-
-
-def _better(e: Evidence) -> tuple[Judged, ...]:
-    usual, longer = _row(e, SUMMARY, ERROR), _row(e, VARIANTS, LONGER)
-    tuned = (
-        f"training on lowers the error, median {usual['median']:.3g}, to {longer['D, median']:.3g}, in every network below the "
-        f"least of those that stopped; {_row(e, NEEDED, MEAN)['pieces that do']} linear pieces can be below {STOP:g}"
-    )
-    rows = e.rows(DEEPER)
-    pairs = "; ".join(
-        f"{_compared(row)} from {row[0]} to {row[1]} (median {_number(row[2]):.2g} times as large)" for row in rows
-    )
-    return (
-        Judged(_number(longer["D, largest"]) < _number(usual["least"]), "true", f"more tuning: {tuned}"),
-        Judged(
-            bool(rows),
-            _deeper(rows),
-            f"more layers, {STEPS} steps each, {_row(e, VARIANTS, DEEP)[NUMBER]} networks: {pairs}",
-        ),
-    )
-
-
-def _compared(row: Sequence[Any]) -> str:
-    """What a pair of depths shows, beyond chance."""
-    less, more = _number(row[3]), _number(row[4])
-    return "less error" if less < CHANCE else "more error" if more < CHANCE else "no difference beyond chance"
-
-
-def _deeper(rows: Sequence[Sequence[Any]]) -> Word:
-    """Of "more layers would fit better"."""
-    found = [_compared(row) for row in rows]
-    if all(word == "less error" for word in found):
-        return "true"
-    if all(word == "more error" for word in found):
-        return "false"
-    return "conditional" if "less error" in found else "undecidable"
-
-
-def _closest(e: Evidence) -> tuple[Judged, ...]:
-    counts = {int(_number(row[0])): int(_number(row[1])) for row in e.rows(CLOSEST)}
-    total, own = len(e.rows(SEEDS)), counts.get(TERM, 0)
-    begins = _number(_row(e, SUMMARY, f"plateau within {SHARE:g} from degree")["median"])
-    towards = sum(int(_number(row[3])) for row in e.rows(CLOSEST) if row[0] == 9 and row[3] != "–")
-    others = ", ".join(f"{row[TO_TERM]} of {row[NUMBER]} ({row['batch']})" for row in _rows(e, STOPS))
-    words = (
-        f"closest are: {_listed(counts)} of {total}. Past the plateau's start "
-        f"all are nearly equally close; what decides is how the network errs near ±π. {towards} of those closest to $T_9$ err "
-        f"there towards it. Degree {begins:g} is where the plateau begins, within {percent(SHARE)} (median). With other batches, closest to $T_{{{TERM}}}$ "
-        f"are {others}"
-    )
-    few = sum(comb(total, k) for k in range(own + 1)) / 2**total  # chance of no more, if it were every second network
-    word: Word = "true" if own == total else "false" if few < CHANCE else "conditional"
-    return (Judged(sum(counts.values()) == total, word, words), _as_accurate(e))
-
-
-def _as_accurate(e: Evidence) -> Judged:
-    """The other reading of the line: the network is as accurate as the 11th polynomial."""
-    errors = {int(_number(row[0])): _number(row[2]) for row in e.rows(ERRORS)}
-    own = _number(_row(e, SUMMARY, ERROR)["median"])
-    near = {d: min((n for n in errors if n % 2), key=lambda n: abs(log(errors[n] / d))) for d in (own, PRINTED)}
-    words = (
-        f"read as: as accurate as that polynomial. An error of {own:.3g} (median), or {PRINTED:g}, is nearest to that of "
-        f"{' and '.join(f'$T_{{{n}}}$' for n in sorted(set(near.values())))}; that of $T_{{{TERM}}}$ is {errors[TERM]:.3g}"
-    )
-    return Judged(True, "true" if set(near.values()) == {TERM} else "false", words)
-
-
 def _listed(counts: dict[int, int]) -> str:
     """How many networks are closest to which polynomial."""
     return ", ".join(f"$T_{{{n}}}$ for {k}" for n, k in counts.items() if k)
 
 
-def _plateau(e: Evidence) -> tuple[Judged, ...]:
-    stays = e.proved("When the distance to T_n becomes flat", "flat within τ") and e.agree(TRAINED)
-    row = _row(e, SUMMARY, "height of the plateau, $D_{15}$")
-    low, high = (_number(row[name]) for name in ("least", "largest"))
-    within = low <= PRINTED <= high
-    place = "inside" if within else "outside"
-    words = (
-        f"its height is the network's own error D, whatever the term; here {low:.3g} to {high:.3g}, another for each seed: "
-        f"{PRINTED:g} lies {place} that range and says nothing of sin or of Taylor"
-    )
-    return (
-        Judged(stays, "true", "that it stays: derived for every network, and measured"),
-        Judged(high > low, "conditional", f"at {PRINTED:g}: {words}"),
-    )
-
-
 def _derived_start(e: Evidence) -> int:
     """The degree from which on the rule leaves a distance of 002's height no more than the share of room."""
-    starts = {_number(row[0]): row for row in e.rows(STARTS)}
-    return int(_number(starts[PRINTED][1 + SHARES.index(SHARE)]))
-
-
-def _counting(e: Evidence) -> tuple[Judged, ...]:
-    readings = _rows(e, READINGS)
-    counts = {int(_number(row[0])): int(_number(row[1])) for row in e.rows(CLOSEST)}
-    flat = {str(r["counted by"]) for r in readings if _number(r[LEAST]) <= SHARE < _number(r[BELOW])}
-    most = max(counts, key=lambda n: counts[n])
-    closest = {str(r["counted by"]) for r in readings if int(_number(r[SAME])) == most}
-    read = ", ".join(f"degree {r['degree']} by {r['counted by']}" for r in readings)
-    ranges = ", ".join(
-        f"{percent(_number(r[LEAST]))} to {percent(_number(r[BELOW]))} by {r['counted by']}" for r in readings
-    )
-    words = (
-        f"what 002 counted cannot be derived; its two remarks can be asked. Term {TERM} is {read}. With D = {PRINTED:g} "
-        f"the plateau begins there if one calls flat what stays within {ranges}: {percent(SHARE)} makes it {_either(flat)}. "
-        f"That the network is closest there makes it {_either(closest)}: {_listed(counts)} of {sum(counts.values())} here"
-    )
-    word: Word = "undecidable"
-    if flat == closest:
-        word = "true" if flat == {"degree"} else "false"
-    return (Judged(bool(flat), word, words),)
-
-
-def _either(readings: set[str]) -> str:
-    return " or ".join(f"counting by {name}" for name in sorted(readings)) or "no reading"
-
-
-Judge = Callable[[Evidence], tuple[Judged, ...]]
-CLAIMS: tuple[Claim, ...] = (
-    Claim("002-021", "any analytic function can be fitted", _analytic, f"{LAWS}; {EXPLICIT}"),
-    Claim("002-022", f"six layers with dropout reach an error below {STOP:g}", _reached, f"{TRAINED}; {DROPOUT}"),
-    Claim("002-023", "the order Linear → Dropout → ReLU matters", _order, STRUCTURE),
-    Claim("002-024", "without activations only the first two terms can be compared", _linear, f"{STRUCTURE}; {OTHERS}"),
-    Claim("002-025", "the linear stack is $W^k x$", _power, STRUCTURE),
-    Claim("002-026", "a ReLU layer fits any piecewise-linear function", _any_lines, EXPLICIT),
-    Claim("002-027", "Linear, ReLU, Linear fit any $\\sum (a_i x^i + b_i)$", _sums_of_powers, STRUCTURE),
-    Claim("002-028", "more parameters, more linear segments", _more_pieces, WIDTH),
-    Claim("002-029", "10,000 points are test data for training", _test_data, TRAINED),
-    Claim("002-030", f"stopped below {STOP:g}, plateau at {PRINTED:g}", _below_and_above, STOPPING),
-    Claim("002-031", "more tuning or more layers would fit better", _better, f"{OTHERS}; {PIECES}"),
-    Claim("002-032", "the network is closest to the 11th Taylor polynomial", _closest, f"{TRAINED}; {STOPPING}"),
-    Claim("002-033", f"past the 11th term the difference stays at {PRINTED:g}", _plateau, f"{PLATEAU}; {TRAINED}"),
-    Claim("002-034", "term n means degree n", _counting, f"{PLATEAU}; {TRAINED}"),
-)
+    return int(_row(e, STARTS, PRINTED)[f"within {SHARE:g}"])
 
 
 def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
     """The claims of 002 that this study decides."""
     prose = (
-        "Each line of 002 that is decided here. The word is drawn from the tables and verdicts above; where they do not "
-        "bear it out, it reads: not confirmed here.",
+        "Each line of 002 that is decided here, judged by the same rules as in the ledger of all claims: a word is a "
+        "function of the tables, derivations and verdicts above.",
     )
-    return (claims_section(CLAIMS_TITLE, prose, CLAIMS, sections),)
+    return (claims_section(CLAIMS_TITLE, prose, CLAIMS, NAME, sections),)
 
 
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     """Read off tables and verdicts."""
-    e = Evidence(sections)
+    e = Evidence({NAME: sections})
     verdicts = [v for section in sections for v in section.verdicts]
-    good = sum(map(as_expected, verdicts))
-    counts = {int(_number(row[0])): int(_number(row[1])) for row in e.rows(CLOSEST)}
+    good = sum(v.verdict == v.expected and v.explained for v in verdicts)
+    counts = {int(row["degree n"]): int(row["closest for"]) for row in _rows(e, CLOSEST)}
     height = _row(e, SUMMARY, "height of the plateau, $D_{15}$")
     pieces_row, needed = _row(e, SUMMARY, "linear pieces"), _row(e, NEEDED, MEAN)
     start = _row(e, SUMMARY, f"plateau within {SHARE:g} from degree")
-    total = len(e.rows(SEEDS))
+    total = len(_rows(e, SEEDS))
     stops = _rows(e, STOPS)
     smallest = stops[0]
     attainable, least = (
@@ -374,7 +132,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
 
 def _between(e: Evidence, error: float) -> str:
     """The odd degrees whose Taylor polynomials are less and more accurate."""
-    errors = {int(_number(row[0])): _number(row[2]) for row in e.rows(ERRORS) if int(_number(row[0])) % 2}
+    errors = {row["degree n"]: row["$T_n$"] for row in _rows(e, ERRORS) if row["degree n"] % 2}
     worse = max((n for n in errors if errors[n] > error), default=0)
     return f"{worse} and {worse + 2}"
 
@@ -386,7 +144,7 @@ def _batches(stops: Sequence[dict[str, Any]]) -> str:
 
 
 STUDY = Study(
-    name="sin-fit",
+    name=NAME,
     title="A network trained on sin, and its Taylor polynomials",
     question=(
         "Document 002 trains a six-layer ReLU network on sin and compares it with Taylor polynomials of growing degree. Why does the "
@@ -478,6 +236,16 @@ STUDY = Study(
             Setting(),
             By(20, 40),
             (1, 2, 3, 4, 5, 6, 7, 8, 11, 16, 24, 32, 48, 64),
+        ),
+        FewPoints(
+            POINTS,
+            (
+                "002 calls its 10,000 points test data, and trains on them. What points that were trained on say of the error elsewhere is "
+                "seen where there are few of them.",
+            ),
+            Setting(stop=None, steps=STEPS),
+            (8, 32, 128),
+            By(5, 20),
         ),
         WhereItStops(
             STOPPING,
