@@ -1,0 +1,1 @@
+"""What standardising does to distributions, and what nets learn with it: measured on torch."""
