@@ -26,8 +26,8 @@ from .claims.planting import Plant, cell, committed, unproved, verdict
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 USED = (
-    BATCHNORM, "calibration", "dynamics", "finite-differences", "invariance", "layernorm-width", "normalization",
-    "plain-nets", "residual-growth", "residual-taylor", "sin-fit", "swell",
+    BATCHNORM, "calibration", "dynamics", "finite-differences", "invariance", "layernorm-width", "minimax",
+    "normalization", "plain-nets", "residual-growth", "residual-taylor", "sin-fit", "swell",
 )  # fmt: skip
 
 
@@ -76,7 +76,9 @@ ALTERED: dict[str, tuple[Plant, ...]] = {
     "large_rates": (cell("invariance", "Rates with normalisation", "‖w‖² after a step", times(2)),),
     "gradient_check": (cell("finite-differences", "How far a right", "measured", 0.7, dtype="float32", step="usual"),),
     "closest_polynomial": (cell("sin-fit", "Which T_n is closest", "closest for", 2, degree_n=11),),
-    "every_term": (cell("sin-fit", "Mean square errors of", "$T_n$", times(1.1), degree_n=1),),
+    "two_relus": (
+        cell("minimax", "Hard sigmoids of lib", "largest error, at least", 0.07, hard_sigmoid="torch: relu6(x + 3)/6"),
+    ),
     "taylor_blocks": (
         cell("residual-taylor", "Growth with depth", "read literally: sup of the error", 9.0, f=ON_SIN, L=7),
         cell("residual-taylor", "Certified floors", "floor against f: at least", 0.5),
@@ -138,7 +140,11 @@ REFUTED: dict[str, tuple[Plant, ...]] = {
         cell("finite-differences", "How far a right", "measured", 0.9, dtype="float64", step="usual"),
     ),
     "closest_polynomial": (cell("sin-fit", "Which T_n is closest", "closest for", 20, degree_n=11),),
-    "every_term": (cell("sin-fit", "Mean square errors of", "$T_n$", 0.3, degree_n=1),),
+    "two_relus": (
+        cell("minimax", "The nearest ramps", "no ramp is nearer than", 0.04),
+        cell("minimax", "The nearest ramps", "reached", 0.06),
+        verdict("minimax", "The error of two ReLUs in torch", "differ"),
+    ),
     "taylor_blocks": (
         verdict("residual-taylor", "Smallest counterexamples", "differ"),
         verdict("residual-taylor", "The construction for sin is sin", "agree"),

@@ -273,19 +273,59 @@ def closest_polynomial(e: Evidence) -> Highlight:
     )
 
 
-def every_term(e: Evidence) -> Highlight:
-    """The first Taylor term is worse than nothing."""
-    errors = e.table(SIN, "Mean square errors of polynomials")
-    first, best = (errors.number(column, "closed form", degree_n=1) for column in ("$T_n$", "best polynomial"))
-    attained = e.table("residual-taylor", "What the best block attains")
-    nothing = attained.number("of the constant 0", "closed form", state=BEHIND)
-    require(first > nothing > best, "every term", "x is worse than 0")
+def built_or_trained(e: Evidence) -> Highlight:
+    """Weights that are written down against weights that are learnt."""
+    name, report, where = "built or trained", "universal-approximation", {"activation": "relu", "width": 32}
+    table = e.table(report, "Constructed against trained")
+    _setting(name, table, "Adam")
+    _setting(name, table, "sin")
+    floor, built = (table.number(column, "proved", where) for column in ("floor", "best lines built"))
+    adam, later = (
+        table.number(column, "median over seeds", where)
+        for column in ("trained by Adam: median", "then second order: median")
+    )
+    seeds = int(table.number("seeds", "", where))
+    require(floor < built < later < adam, name, "what is built is nearer than what is trained")
     return Highlight(
-        said="Every further Taylor term improves the approximation",
-        strong=f"The first one makes it worse: for {ON_SIN} the mean square error of x is {shown(first)}, that of 0 is "
-        f"{shown(nothing, 1)}",
-        found=f"({shown(best, 2)} for the best line)",
-        links=(("sin", SIN),),
+        said="Universal approximation explains how networks learn functions",
+        strong=f"It says that good weights exist, not that training finds them: on sin {where['width']} ReLUs built "
+        f"by hand "
+        f"have the mean square error {shown(built, 2)}, trained ones {shown(adam, 2)}",
+        found=f"(median of {seeds} seeds, Adam; {shown(later, 2)} after a second-order method). No weights have less "
+        f"than "
+        f"{shown(floor, 2)}: proved",
+        links=(("universal approximation", report),),
+    )
+
+
+def two_relus(e: Evidence) -> Highlight:
+    """The ramps nearest to the sigmoid."""
+    name, report = "two ReLUs", "minimax"
+    table = e.table(report, "The nearest ramps")
+
+    def nearest(ends: str) -> tuple[float, float]:
+        where = {"target": "sigmoid", "ends": ends, "on": "the line"}
+        least, reached = (table.number(column, "certified", where) for column in ("no ramp is nearer than", "reached"))
+        return least, reached
+
+    (free, free_reached), (held, held_reached) = nearest("free"), nearest("held at 0 and 1")
+    library = "torch: relu6(x + 3)/6"
+    torch = e.table(report, "Hard sigmoids of libraries").number(
+        "largest error, at least", "certified", hard_sigmoid=library
+    )
+    require(
+        shown(free) == shown(free_reached)
+        and shown(held) == shown(held_reached)
+        and e.verdict(report, "The error of two ReLUs in torch is the curve of the nearest ramp")
+        and torch > held_reached,
+        name,
+        "both bounds meet, and torch's hard sigmoid is farther off",
+    )
+    return Highlight(
+        said="Two ReLUs can approximate a sigmoid",
+        strong=f"To {shown(free)} and no nearer; to {shown(held)} if they run from 0 to 1:",
+        found=f"proved from both sides, on the whole line. torch's hard sigmoid is off by {shown(torch)}",
+        links=(("ramps and sigmoids", report),),
     )
 
 
@@ -349,7 +389,7 @@ ROWS: tuple[Callable[[Evidence], Highlight], ...] = (
     large_rates,
     gradient_check,
     closest_polynomial,
-    every_term,
     taylor_blocks,
+    two_relus,
     swell,
 )
