@@ -162,7 +162,7 @@ def only_the_residual(e: Evidence) -> Ruling:
     best = e.proved(TAYLOR, "The best block behind a state", "mean square")
     return Ruling(
         holds=max(*apart, *mixed) == 0,
-        fails=folded(e) and max(mixed) > 0,
+        fails=folded(e),
         within=max(apart) == 0 and best,
         condition="the wanted output is a function of what reaches the layer. $F$ is then their difference.",
         correction="Where the layers before have given two inputs the same state, no residual leads to the wanted "
@@ -180,8 +180,8 @@ def the_sum_of_blocks(e: Evidence) -> Ruling:
     identity = e.proved(TAYLOR, "The sum of the residual blocks", "all of them")
     return Ruling(
         holds=identity and is_f(e),
-        fails=literally_wrong(e) or not identity,
-        within=identity and carried(e),
+        fails=identity and literally_wrong(e),
+        within=carried(e),
         condition="the stream carries x and its power, so that block l can form the l-th term. (The sum itself is an "
         "identity, for any blocks.)",
         correction="What is summed are functions of the sum so far. With the blocks as the document chooses them it "

@@ -158,8 +158,8 @@ def sums_of_powers(e: Evidence) -> Ruling:
         holds=min(errors) <= 0,
         fails=law and min(errors) > 0,
         within=e.proved(FIT, LAW, "law") and e.proved(FIT, HINGES, "every piece"),
-        condition="to fit means to come as near as one likes, on a bounded interval, with enough units: with N of them the "
-        "mean square error falls as $N^{-4}$.",
+        condition="to fit means to come as near as one likes, on a bounded interval, with enough units: with N of them "
+        "the mean square error falls as $N^{-4}$.",
         correction="The network is piecewise linear, and equal to such a sum only if no power is above the first. If i "
         "is meant as an index and not as a power, the sum is a line.",
         counterexample=f"$x^2$ on [−1, 1]: N pieces are off by $4/(45 N^4)$ at least; {counts[0]:g} by "
