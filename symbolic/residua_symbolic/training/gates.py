@@ -5,6 +5,7 @@ from functools import cache
 import sympy as sp
 
 from residua_symbolic.derivation import Derivation, Proof, Step
+from residua_symbolic.identities import same
 
 GATES = "The LSTM's gradient along its cell"
 T = sp.Symbol("T", integer=True, positive=True)
@@ -29,7 +30,7 @@ def sigmoid(x: sp.Expr) -> sp.Expr:
 @cache
 def gates() -> Derivation:
     """∂c_t/∂c_(t−1) = diag(f_t) plus what the gates' own dependence adds; along the direct path Π f_t, below 1."""
-    same_unit, others = GATE["f"], _through_gates()
+    own_gate, others = GATE["f"], _through_gates()
     half, needed = sp.log(2) / sp.log(1 + sp.exp(-b)), -sp.log((1 - DELTA) ** (-1 / T) - 1)
     product = sp.Product(FORGET(t), (t, 1, T))
     steps = (
@@ -43,7 +44,7 @@ def gates() -> Derivation:
         Step(
             "direct path, same unit",
             sp.Symbol(r"\partial c_{p}^{t}/\partial c_{p}^{t-1}|_{h}"),
-            same_unit,
+            own_gate,
             "h, and with it all gates, held constant; between different units there is no direct path",
             (Proof("differentiated; 0 by another unit's cell", lambda right: right == _direct() and _none_across()),),
         ),
@@ -136,17 +137,7 @@ def _is_rest(right: sp.Expr) -> bool:
     across = sp.diff(values["f"] * c + values["i"] * values["g"], cq)
     stated = right.xreplace(put)
     own = sp.diff((values["f"] * c + values["i"] * values["g"]).xreplace({c: cq}), cq)
-    return _zero(across - stated) and _zero(own - values["f"] - stated.xreplace({c: cq}))
-
-
-def _zero(e: sp.Expr) -> bool:
-    """Zero as a rational function of exponentials and of tanh c_q."""
-    inner, outer = sp.Dummy(), sp.Dummy()
-    names = {PRE[name] + INTO[name] * o * sp.tanh(cq): sp.Dummy() for name in NAMES}
-    tanh = sp.tanh(PRE["g"] + INTO["g"] * o * sp.tanh(cq))
-    e = e.xreplace({tanh: outer}).xreplace(names).xreplace({-key: -value for key, value in names.items()})
-    e = e.xreplace({sp.tanh(cq): inner})
-    return bool(sp.simplify(sp.together(e)) == 0)
+    return same(across, stated) and same(own - values["f"], stated.xreplace({c: cq}))
 
 
 def _power(bias: sp.Expr, steps: sp.Expr, left: sp.Expr) -> bool:
