@@ -154,11 +154,12 @@ def skips_against_vanishing(e: Evidence) -> Ruling:
         fails="more frequent" in rarer or "vanishing" in bare.values(),
         correction="With a skip gradients vanish more often than without.",
         counterexample="one of the networks in the tables",
-        remark=f"Without the skip the gradient vanishes at {without[-1]} of He's variance, with it at {skipped}; but "
-        f"exploding gradients are {either(with_skip(e, 'exploding is'))}. This is so at initialisation; trained on "
-        f"digits, the ratio of first to last stays between {min(training):.3g} and {max(training):.3g}. A normaliser "
-        f"behind the addition, which the document's layer does not have, can undo it: "
-        f"{'; '.join(behind) or 'no such block'} vanishes.",
+        remark=f"Without the skip the gradient through {with_skip(e, 'blocks')[-1]} blocks vanishes at {without[-1]} "
+        f"times He's variance, with it at {skipped}; but exploding gradients are "
+        f"{either(with_skip(e, 'exploding is'))}. This is so at initialisation; in training, on digits, the gradient at "
+        f"the first block is {min(training):.3g} to {max(training):.3g} times that at the last. A normaliser "
+        "behind the addition, which the document's layer does not have, can undo it: through "
+        f"{'; '.join(behind) or 'no such block'} the gradient vanishes.",
     )
 
 
