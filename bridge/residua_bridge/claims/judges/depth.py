@@ -156,8 +156,8 @@ def skips_against_vanishing(e: Evidence) -> Ruling:
         counterexample="one of the networks in the tables",
         remark=f"Without the skip the gradient through {with_skip(e, 'blocks')[-1]} blocks vanishes at {without[-1]} "
         f"times He's variance, with it at {skipped}; but exploding gradients are "
-        f"{either(with_skip(e, 'exploding is'))}. This is so at initialisation; in training, on digits, the gradient at "
-        f"the first block is {min(training):.3g} to {max(training):.3g} times that at the last. A normaliser "
+        f"{either(with_skip(e, 'exploding is'))}. This is so at initialisation; in training, on digits, the gradient "
+        f"at the first block is {min(training):.3g} to {max(training):.3g} times that at the last. A normaliser "
         "behind the addition, which the document's layer does not have, can undo it: through "
         f"{'; '.join(behind) or 'no such block'} the gradient vanishes.",
     )
