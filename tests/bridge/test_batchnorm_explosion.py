@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law, Sizes
-from residua_bridge.experiments import batchnorm_claims as claims
+from residua_bridge.claims import Evidence
 from residua_bridge.experiments.batchnorm_benefit import Setting, WhichVariances
 from residua_bridge.experiments.batchnorm_laws import ours
 from residua_bridge.experiments.batchnorm_residual import POST_DEPTHS, not_normal, post_norm, pre_norm, resolution
@@ -26,10 +26,18 @@ from residua_bridge.experiments.batchnorm_sources import (
     root,
 )
 from residua_bridge.experiments.batchnorm_story import ALONG, BATCH, EDGE, POPULAR, Story, taken_for
-from residua_bridge.experiments.claim_places import Evidence
 from residua_bridge.figures import MANY
 from residua_bridge.findings import Cell, Section, Table, VerdictText
-from residua_bridge.studies.batchnorm_explosion import STUDY, _with_skips
+from residua_bridge.studies.batchnorm_explosion import (
+    BENEFIT,
+    BY_VARIANCE,
+    NAME,
+    RESIDUAL,
+    SMALL,
+    STORY,
+    _with_skips,
+    bears_out_help,
+)
 from residua_bridge.study import By, Finding, Settings
 from residua_bridge.verdict import Verdict
 from residua_network import Network
@@ -37,6 +45,8 @@ from residua_symbolic.moments.batch.laws import layer_law
 from residua_symbolic.moments.batch.residual_laws import ORDERS, pre_norm_law
 
 QUICK = Settings("quick")
+HE = 2.0
+NOTHING = 1e-20  # of the squared gradient: the square of what rounding leaves, with room
 SIZES = {"width": 12.0, "depth": 3.0, "batch": 6.0}
 
 
@@ -117,15 +127,25 @@ def test_what_normal_entries_leave_out() -> None:
 @cache
 def sections() -> tuple[Section, ...]:
     """Of the experiments that are quick enough here."""
-    story = Story("s", claims.STORY, (), 8, (4, 16), (16, 32), By(12, 12), By(3, 3), looks=2)
-    helped = WhichVariances("b", claims.BENEFIT, (), (Setting(16, 8, 8),), (0.25, 2.0, 12.0), By(12, 12), (8,), (8,))
-    few = SmallBatches(claims.SMALL, (), (2, 3, 4, 16), (64,), 2, By(60, 60))
+    story = Story("s", STORY, (), 8, (4, 16), (16, 32), By(12, 12), By(3, 3), looks=2)
+    helped = WhichVariances("b", BENEFIT, (), (Setting(16, 8, 8),), (0.25, 2.0, 12.0), By(12, 12), (8,), (8,))
+    few = SmallBatches(SMALL, (), (2, 3, 4, 16), (64,), 2, By(60, 60))
     found: list[Finding] = [experiment.run(QUICK) for experiment in (story, helped, few)]
     return tuple(finding.section for finding in found)
 
 
+def evidence(of: tuple[Section, ...]) -> Evidence:
+    """These sections as the study's report."""
+    return Evidence({NAME: of})
+
+
+def rows_of(table: str) -> tuple[tuple[Cell, ...], ...]:
+    """Of the experiments that are quick enough here."""
+    return evidence(sections()).table(NAME, table).table.rows
+
+
 def test_the_terms_of_the_story_add_up() -> None:
-    rows = Evidence(sections()).rows("One number at every depth")
+    rows = rows_of("One number at every depth")
     assert [row[0] for row in rows] == [4, 16]
     for row in rows:
         popular, edge, batch, width, sampling, measured, rest, _, law = map(float, row[2:-1])
@@ -156,7 +176,7 @@ def test_one_depth_never_decides_a_limit_of_depth_and_batch() -> None:
 
 
 def _rows_by_depth() -> dict[Cell, tuple[Cell, ...]]:
-    return {row[0]: row for row in Evidence(sections()).rows("One number at every depth")}
+    return {row[0]: row for row in rows_of("One number at every depth")}
 
 
 def test_what_a_number_by_itself_would_pass_for() -> None:
@@ -210,48 +230,33 @@ def test_the_resolutions_tell_the_laws_of_large_batch_apart() -> None:
 def test_conclusions_on_residual_nets_need_their_verdicts() -> None:
     def section(word: str) -> Section:
         texts = [VerdictText(s, word, True, "agree", "", 0.0, {}, 0.0, 0.0) for s in ("Pre-norm, a", "Post-norm, b")]
-        return Section(claims.RESIDUAL, (), verdicts=tuple(texts))
+        return Section(RESIDUAL, (), verdicts=tuple(texts))
 
-    assert "stays exponential" in _with_skips(Evidence([section("agree")]))[0]
-    (refused,) = _with_skips(Evidence([section("differ")]))
+    assert "stays exponential" in _with_skips(evidence((section("agree"),)))[0]
+    (refused,) = _with_skips(evidence((section("differ"),)))
     assert "exponential" not in refused
     assert "pre-norm and post-norm is not borne out" in refused
 
 
-def test_claims_need_their_evidence() -> None:
-    evidence = Evidence(sections())
-    assert claims.scale_is_taken(evidence)
-    assert claims.grows_all_the_same(evidence)
-    assert claims.plain_is_near_only_at_he(evidence)
-    assert claims.decided_as_predicted(evidence)
-    turned = Evidence([replace(s, tables=tuple(map(_turned, s.tables))) for s in sections()])
-    assert not claims.scale_is_taken(turned)
-    assert not claims.grows_all_the_same(turned)
-    assert not claims.plain_is_near_only_at_he(turned)
-    assert not claims.decided_as_predicted(turned)
+def test_who_is_helped_needs_its_evidence() -> None:
+    assert bears_out_help(evidence(sections()))
+    assert not bears_out_help(evidence(tuple(replace(s, tables=tuple(map(_turned, s.tables))) for s in sections())))
 
 
 def _turned(table: Table) -> Table:
     """A table of variances with one row spoiled: another normalised ratio, a plain one that is far, a wrong word."""
-    if not table.title.startswith(claims.BY_VARIANCE):
+    if not table.title.startswith(BY_VARIANCE):
         return table
     rows: list[list[Cell]] = [list(row) for row in table.rows]
     for row in rows:
-        if row[3] == claims.HE:
+        if row[3] == HE:
             row[5], row[7], row[-1] = 5.0, 1e-3 - float(row[7]), "helps"
     return replace(table, rows=tuple(tuple(row) for row in rows))
 
 
 def test_small_batches_pass_nothing_or_everything() -> None:
-    rows = {row[0]: row for row in Evidence(sections()).rows("Small batches")}
-    assert float(rows[2][3]) < claims.NOTHING
+    rows = {row[0]: row for row in rows_of("Small batches")}
+    assert float(rows[2][3]) < NOTHING
     assert rows[3][2] == "infinite"
     assert rows[4][-1] == "heavy"
     assert float(rows[4][3]) > float(rows[16][3])
-
-
-def test_the_study_names_its_sections_and_claims() -> None:
-    titles = [experiment.title for experiment in STUDY.experiments]  # type: ignore[attr-defined]
-    for claim in claims.CLAIMS:
-        assert set(claim.where.split("; ")) <= set(titles)
-    assert len({claim.name for claim in claims.CLAIMS}) == len(claims.CLAIMS)

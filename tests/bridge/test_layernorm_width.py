@@ -8,12 +8,10 @@ import pytest
 
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder
-from residua_bridge.experiments import layernorm_claims, layernorm_grid, layernorm_laws, layernorm_overstated
-from residua_bridge.experiments.claim_places import Evidence
+from residua_bridge.experiments import layernorm_grid, layernorm_laws, layernorm_overstated
 from residua_bridge.experiments.layernorm_grid import WholeDistribution, WidthAndDepth
 from residua_bridge.experiments.layernorm_overstated import Overstated
 from residua_bridge.experiments.layernorm_sources import Nets, Ratios, carried_by_largest
-from residua_bridge.findings import Section, Table
 from residua_bridge.study import By, Settings, study_named
 from residua_symbolic.moments.layer.ratio import LayerRatio
 
@@ -93,22 +91,6 @@ def test_rows_feel_each_other_in_a_batch_normalisation_alone() -> None:
     changed = {row[0]: row[1:] for row in layernorm_overstated.others().rows}
     assert changed["layernorm"] == changed["rmsnorm"] == (0, 0)
     assert min(map(float, changed["batchnorm"])) > 0.1
-
-
-def test_the_mean_that_a_claim_quotes_is_the_law_s_and_has_a_standard_error() -> None:
-    def cells(width: int, mean: float, error: str) -> tuple[str | float, ...]:
-        return (width, 16, 15625, mean, 1.0, error, -1.0)
-
-    grid = Table(layernorm_grid.GRID, ("",) * 7, (cells(4, 4e4, "does not exist"), cells(8, 16.2, "10")))
-    tails = Table(layernorm_grid.TAILS, ("",) * 6, ((8, 16, 16.2, 0.1, 0.2, 0.2),))
-    sections = tuple(
-        Section(t, ()) for t in (layernorm_claims.MET, layernorm_claims.POPULAR, layernorm_claims.RELU_MET)
-    )
-    evidence = Evidence((Section("x", (), tables=(grid, tails)), *sections))
-    limit, finite = layernorm_claims._mitigates(evidence)
-    assert not limit.held
-    assert not finite.held  # no verdict, no word
-    assert "16.2 at n = 8, L = 16" in finite.words
 
 
 def test_the_study_is_found() -> None:

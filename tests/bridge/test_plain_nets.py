@@ -10,11 +10,8 @@ import pytest
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law
 from residua_bridge.experiments import plain_laws as laws
-from residua_bridge.experiments.claim_places import NOT_CONFIRMED, Evidence
-from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.experiments.judged_laws import JudgedLaws, Met
-from residua_bridge.experiments.plain_claims import CLAIMS, EXACT
 from residua_bridge.experiments.plain_phase import PhasePicture
+from residua_bridge.experiments.plain_signals import Signals
 from residua_bridge.experiments.plain_sources import (
     GradientPair,
     NewKinks,
@@ -25,7 +22,6 @@ from residua_bridge.experiments.plain_sources import (
     plain,
 )
 from residua_bridge.experiments.plain_tails import HeavyTails
-from residua_bridge.findings import Section
 from residua_bridge.studies.plain_nets import ROUNDED
 from residua_bridge.study import By, Settings, study_named
 from residua_bridge.verdict import Verdict
@@ -151,32 +147,18 @@ def test_scaled_weights_change_nothing_behind_a_normalisation() -> None:
     assert np.abs(other[:, 0] / one[:, 0] * one[:, 1] / other[:, 1] - 1).min() > ROUNDED
 
 
-def _rule(word: str) -> Section:
-    verdict = next(iter(JudgedLaws("j", EXACT, (), (QUICK,)).run(Settings()).section.verdicts))
-    return Section(EXACT, (), verdicts=(replace(verdict, verdict=word),))
-
-
-QUICK = Met(
-    "mean",
-    laws.mean_logarithm,
-    ReluRatio("logarithm"),
-    By(*2 * (Ladder(SMALL, {}, repetitions=4000, resolution=0.2, seconds=6),)),
-    statistic="arithmetic mean",
-)
-
-
-def test_a_claim_is_decided_by_its_evidence_alone() -> None:
-    """No word where the law it rests on is not met, or its proof is not in the report."""
-    tails = HeavyTails("t", "tails", (), 16, (1, 16), By(300, 300)).run(Settings()).section
-    proofs = Derivations("d", (), (relu_chain.derive_moments,)).run(Settings()).section
-    products = CLAIMS[0]
-    assert products.name == "003-075"
-    (said,) = products.judge(Evidence((_rule("agree"), tails, proofs)))
-    assert said.said == "conditional"
-    assert f"{0.5**16:.2g} with v = 1" in said.words
-    for sections in ((_rule("differ"), tails, proofs), (_rule("agree"), tails)):
-        (said,) = products.judge(Evidence(sections))
-        assert said.said == NOT_CONFIRMED
+def test_signals_depend_on_activation_and_variance() -> None:
+    """Linear layers keep the difference of two inputs, sigmoids lose it; the law of the mean is the known one."""
+    found = Signals("s", (), (("identity", 1.0), ("identity", 0.25), ("sigmoid", 1.0)), 16, 12, By(40, 40))
+    (table,) = found.run(Settings()).section.tables
+    linear, small, sigmoid = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
+    law, difference = "squared gradient: law, n → ∞", "relative difference of two outputs"
+    assert linear[law] == 1
+    assert small[law] == pytest.approx(0.25**12)
+    assert [row["typical norm"] for row in (linear, small, sigmoid)] == ["between", "vanishing", "vanishing"]
+    assert small["geometric mean"] == pytest.approx(float(linear["geometric mean"]) * 0.25**12)
+    assert small[difference] == pytest.approx(linear[difference])
+    assert float(linear[difference]) > 0.5 > 1e-6 > abs(float(sigmoid[difference]))
 
 
 def test_the_study_is_data() -> None:

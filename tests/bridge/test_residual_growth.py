@@ -7,12 +7,9 @@ import pytest
 
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder
-from residua_bridge.experiments.claim_places import NOT_CONFIRMED
 from residua_bridge.experiments.judged_laws import JudgedLaws
-from residua_bridge.experiments.residual_growth_claims import claims
 from residua_bridge.experiments.residual_growth_laws import CountedAlike, Derived, MeanLength, Mistaken, value_of
 from residua_bridge.experiments.residual_growth_sources import PathLengths, Stream, columns, network, statistics
-from residua_bridge.findings import Section, Table, VerdictText
 from residua_bridge.study import study_named
 from residua_network import Residual
 from residua_symbolic.moments.residual.laws import ResidualLaw
@@ -66,39 +63,6 @@ def test_laws_have_the_values_of_the_derivations() -> None:
     assert float(cause(sizes)) > 0.3 * value_of(carries, "gradient")(sizes)
     assert MeanLength(FIRST, "").value(sizes) == pytest.approx(sum(1 / j for j in range(2, 7)))
     assert CountedAlike(FIRST)().predicted(sizes).value == 2.5
-
-
-def test_claims_are_not_confirmed_where_a_verdict_is_not_the_expected_one() -> None:
-    good = [_section(title, "agree") for title in ("Without a norm", "Pre-norm", "Post-norm")]
-    rows = (
-        ("x + (Linear)", 1e14, 1e14, 1e12, "exploding"),
-        ("LayerNorm(x + (Linear → ReLU))", 4000.0, 4e3, 10.0, "between"),
-        ("RMSNorm(x + (Linear → ReLU))", 1e-8, 1e-8, 1e-9, "vanishing"),
-    )
-    table = Table(
-        "Gradients through 48 blocks", ("block", "law, n → ∞", "measured", "standard error", "typical norm"), rows
-    )
-    depth = Section("Where the gradients go", tables=(table,))
-    words = _words([*good, depth])
-    assert words == {"000-008": "undecidable", "000-016": "conditional", "003-082": "conditional", "003-084": "false"}
-    bad = [_section("Without a norm", "differ"), *good[1:], depth]
-    assert set(_words(bad).values()) == {NOT_CONFIRMED}
-    lawless = replace(table, rows=tuple((row[0], 1.0, *row[2:]) for row in rows))
-    assert _words([*good, replace(depth, tables=(lawless,))])["000-016"] == NOT_CONFIRMED  # a mean law of 1
-    normed = replace(table, rows=(("x + (LayerNorm → ReLU → Linear)", 49.0, 49.0, 1.0, "exploding"), *rows[1:]))
-    assert _words([*good, replace(depth, tables=(normed,))])["003-084"] == NOT_CONFIRMED  # no skip alone explodes
-    calm = replace(table, rows=tuple((*row[:-1], "between") for row in rows))
-    assert _words([*good, replace(depth, tables=(calm,))])["003-084"] == NOT_CONFIRMED
-
-
-def _words(sections: list[Section]) -> dict[str, str]:
-    (section,) = claims(sections)
-    return {str(row[0]): str(row[2]) for row in section.tables[0].rows}
-
-
-def _section(title: str, verdict: str) -> Section:
-    text = VerdictText("s", verdict, True, "agree", "", 0.0, {}, 0.0, 1.0)
-    return Section(title, verdicts=(text,))
 
 
 def test_the_study_names_what_it_expects() -> None:

@@ -164,11 +164,9 @@ class Effect:
         return change(*self.vanishing, self.open[0]), change(*self.exploding, self.open[1])
 
     @property
-    def rarer(self) -> bool | None:
-        """What the document says: both are. None where nothing contradicts, but one is absent or open."""
-        if self.changes == ("rarer", "rarer"):
-            return True
-        return None if set(self.changes) <= {"rarer", "absent", "open"} else False
+    def rarer(self) -> bool:
+        """What the document says: both are."""
+        return self.changes == ("rarer", "rarer")
 
 
 def change(without: frozenset[float], with_skip: frozenset[float], unsure: frozenset[float] = frozenset()) -> str:
@@ -204,11 +202,11 @@ def _effects(effects: Sequence[Effect]) -> Table:
 
 
 def answer(effects: Sequence[Effect]) -> tuple[str, ...]:
-    """Document 003's sentence, judged from pairs that differ in the skip only; beside it, what the others show."""
+    """What pairs that differ in the skip only show of document 003's sentence; beside it, what the others do."""
     found = []
     for skip in {e.skip.kind: e.skip for e in effects}.values():
         mine = [e for e in effects if e.skip.kind == skip.kind]
-        held = sum(e.rarer is True for e in mine)
+        held = sum(e.rarer for e in mine)
         vanishing, exploding = (_tally([e.changes[k] for e in mine]) for k in (0, 1))
         left_out = sum(len(e.open[0] | e.open[1]) for e in mine)
         tallies = (
@@ -216,17 +214,10 @@ def answer(effects: Sequence[Effect]) -> tuple[str, ...]:
             f"exploding is {exploding}{f'; gains left out, too near a limit: {left_out}' if left_out else ''}."
         )
         if skip.differs == THE_SKIP:
-            found.append(f"Claim 003-084 with {skip.kind}: {_word([e.rarer for e in mine])}. {tallies}")
+            found.append(f"Claim 003-084, with {skip.kind}. {tallies}")
         else:
             found.append(f"Beside claim 003-084, since the pairs differ in {skip.differs}: {skip.kind}. {tallies}")
     return tuple(found)
-
-
-def _word(rarer: list[bool | None]) -> str:
-    tested = [one for one in rarer if one is not None]
-    if not tested:
-        return "not decided on this ladder, since no plain stack of the same branch surely has both problems"
-    return f"{'true' if all(tested) else 'conditional' if any(tested) else 'false'} on this ladder"
 
 
 def _tally(words: list[str]) -> str:

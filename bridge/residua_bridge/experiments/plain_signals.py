@@ -11,6 +11,7 @@ from residua_bridge.study import By, Finding, Settings
 from residua_numeric.initial import initial_statistics
 from residua_symbolic.moments.plain import phase
 
+ROUNDED = 1e-12  # of a difference that is 0 but for rounding
 SIGNALS = "Through many layers, by activation and variance"
 COLUMNS = (
     *(
@@ -18,7 +19,7 @@ COLUMNS = (
         "variance times n",
         "squared gradient: law, n → ∞",
         "geometric mean",
-        "standard error of its log10",
+        "s.e. of its log10",
     ),
     *("typical norm", "relative difference of two outputs", "standard error"),
 )
@@ -45,7 +46,7 @@ class Signals:
             f"Its norm, the root of the geometric mean, is called vanishing below {VANISHING:g} and exploding above "
             f"{EXPLODING:g}. The relative difference of the outputs for two independent inputs is "
             "$1 - \\langle h_a, h_b \\rangle / |h|^2$, a mean over networks: for the inputs 1, but for sampling, "
-            "and 0 for equal outputs."
+            "and 0 for outputs that are equal within rounding."
         )
         table = Table(f"{SIGNALS}: {self.depth} layers", COLUMNS, rows, caption)
         return Finding(Section(self.title, self.prose, tables=(table,)))
@@ -57,6 +58,8 @@ class Signals:
         apart = 1 - found.products[:, -1] / found.mean_squares[:, -1]
         mean, error = _mean(logs)
         difference, bar = _mean(apart)
+        if abs(difference) < ROUNDED:
+            difference = bar = 0.0
         law = phase.gradient_ratio(activation, variance, 0.0, self.depth)
         limits = (2 * np.log10(VANISHING), 2 * np.log10(EXPLODING))
         word = "vanishing" if mean < limits[0] else "exploding" if mean > limits[1] else "between"

@@ -1,41 +1,18 @@
 """Document 004 on derivatives: the rules, backpropagation, forward and reverse mode, and what each of them costs."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
-from residua_bridge.experiments.backward_work import (
-    ANEW,
-    KEPT,
-    RECURSION,
-    SINGLE,
-    ConstantSlopes,
-    MatrixFlops,
-    RepeatedWork,
-)
-from residua_bridge.experiments.claim_places import (
-    NOT_CONFIRMED,
-    Claim,
-    Evidence,
-    Judged,
-    as_expected,
-    claims_section,
-)
+from residua_bridge.claims import Evidence, claims_section
+from residua_bridge.experiments.backward_work import ConstantSlopes, MatrixFlops, RepeatedWork
 from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.experiments.mode_costs import CHAINS, FORWARD, GRADIENTS, ModeLadder, OperationCounts
-from residua_bridge.experiments.network_trace import IDENTITIES, DeltasAsAdjoints, NetworkTrace
-from residua_bridge.experiments.symbolic_practice import (
-    BRANCH,
-    EXHIBITS,
-    LOOP,
-    NO_ERROR,
-    REFUSED,
-    UNDEFINED,
-    SymbolicInPractice,
-)
+from residua_bridge.experiments.mode_costs import FORWARD, ModeLadder, OperationCounts
+from residua_bridge.experiments.network_trace import DeltasAsAdjoints, NetworkTrace
+from residua_bridge.experiments.symbolic_practice import SymbolicInPractice
 from residua_bridge.experiments.trace_faults import TraceFaults
 from residua_bridge.experiments.traced_example import REVERSE, VALUES, PrintedStep, TracedExample
-from residua_bridge.findings import Section, Table
+from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 from residua_network import Operation
 from residua_symbolic.backpropagation import delta_recursion, last_layer
@@ -73,211 +50,51 @@ SECOND = "Where a constant slope goes wrong"
 PRACTICE = "What is held against symbolic differentiation"
 CLAIMS_TITLE = "Where each claim is dealt with"
 
-LAYER, DROPPED = (
-    "Backpropagation through a layer",
-    "What φ' held constant drops from a second derivative",
-)  # derivations
-WORK, LADDER_TABLE = "Work in three ways", "Jacobians by both modes"  # tables
-COUNTED = {GRADIENTS: ("reverse / function", "bound"), CHAINS: ("reverse / function", "bound c + 2k")}
-
-AS_PRINTED = "As printed: 004, L163–169"
-SAME = "the same, to the digits printed"
-CLEARLY = 2.0  # a ratio of growths that noise of a clock does not make
-
-
-def _of_rule(words: str, *derivations: str) -> Callable[[Evidence], tuple[Judged, ...]]:
-    """`true` if the last step of each derivation, the rule itself, is proved in the report."""
-    return lambda e: (Judged(all(e.proved(name, "rule") for name in derivations), "true", words),)
-
-
-def _of_step(words: str, derivation: str, *steps: str) -> Callable[[Evidence], tuple[Judged, ...]]:
-    return lambda e: (Judged(all(e.proved(derivation, step) for step in steps), "true", words),)
-
-
-def _chain_rules(e: Evidence) -> tuple[Judged, ...]:
-    rules = all(e.proved(name, "rule") for name in ("Chain rule", "Chain rule, two intermediate variables"))
-    needed = e.proved("Partial derivatives are not enough", "along the diagonal")
-    words = (
-        "differentiability is meant, of z as a function of both x and y in the second: partial derivatives alone are "
-        "not enough, as $x y^2 / (x^2 + y^2)$ shows"
-    )
-    return (Judged(rules and needed, "true", words),)
-
-
-def _constant_slope(e: Evidence) -> tuple[Judged, ...]:
-    held = e.proved(DROPPED, "first derivative, φ' held constant")
-    lost = e.proved(DROPPED, "dropped") and e.agree(SECOND)
-    largest = max(abs(float(str(value))) for value in e.column("Second derivatives", "σ′ a function"))
-    words = (
-        "for one backward pass: the first derivative is the same with $\\varphi'$ held constant. Not to be carried over to "
-        f"second derivatives, where that drops terms, here up to {largest:.3g}"
-    )
-    return (Judged(held and lost, "true", words),)
-
-
-def _repeated(e: Evidence) -> tuple[Judged, ...]:
-    anew, kept, back = (e.column(WORK, name) for name in (ANEW, KEPT, RECURSION))
-    single = [value == "yes" for value in e.column(WORK, SINGLE)]
-    saved = all((a == b) if alone else (a > b) for a, b, alone in zip(anew, back, single, strict=True))  # type: ignore[operator]
-    held = saved and any(single) and not all(single) and kept == back and e.agree(FORWARDS)
-    words = (
-        "where some layer before the last has two units or more, as in 004's drawing, and each derivative is formed "
-        "anew: from the front with every derivative kept it is the same number of products as from the back "
-        f"({kept[-1]} and {back[-1]} for {e.column(WORK, 'widths')[-1]}, {anew[-1]} anew)"
-    )
-    return (Judged(held, "conditional", words),)
-
-
-def _practice(e: Evidence) -> tuple[Judged, ...]:
-    first, *_, last = e.rows(LOOP)
-    growth = {
-        name: float(str(last[k])) / float(str(first[k])) for k, name in ((1, "SymPy"), (3, "graph"), (5, "torch"))
-    }
-    swells = growth["SymPy"] > CLEARLY * growth["graph"] and growth["graph"] < CLEARLY * growth["torch"]
-    found = {(str(row[0]), str(row[1])): str(row[2]) for row in e.rows(EXHIBITS)}
-    python, torch = found[f"{BRANCH}, as Python has it", "SymPy"], found[f"{BRANCH}, as Python has it", "torch"]
-    pieces = found[f"{BRANCH}, as a Piecewise", "SymPy"]
-    undefined = {name: said.startswith(REFUSED) for (what, name), said in found.items() if what == UNDEFINED}
-    told, silent = (", ".join(name for name, says in undefined.items() if says is way) for way in (True, False))
-    language = python.startswith(REFUSED) and pieces.endswith(NO_ERROR) and torch.endswith(NO_ERROR)
-    return (
-        Judged(
-            swells,
-            "conditional",
-            f"long compilation: where the formula is written out. From {first[0]} to {last[0]} passes of a loop the time grows "
-            f"{growth['SymPy']:.2g}-fold in SymPy, {growth['graph']:.2g}-fold on a graph and {growth['torch']:.2g}-fold in torch",
-        ),
-        Judged(
-            language,
-            "conditional",
-            "a language of its own: not for formulas, which Python's operators write, but for branches. SymPy refuses Python's if and "
-            "differentiates a Piecewise; torch takes the if",
-        ),
-        Judged(
-            bool(told and silent),
-            "undecidable",
-            "hard to debug: a matter of persons and tools. What can be shown is who names the operation at an undefined point "
-            f"({told}) and who goes on without an error ({silent}): it is not the kind of differentiation that decides",
-        ),
-    )
-
-
-def _six(e: Evidence) -> tuple[Judged, ...]:
-    six = sum(str(row[0]).startswith("$h_") for row in _table(e.section(EXAMPLE), "The elementary functions").rows)
-    words = (
-        f"{six} operations, where each sign and each function is one, as in 004's own steps h₁ to h₆; another idea of what is "
-        "elementary gives another count (the sigmoid alone could be one function)"
-    )
-    return (Judged(six == 6 and _as_printed(e) and e.agree(EXAMPLE), "true", words),)
-
-
-def _forward_mode(e: Evidence) -> tuple[Judged, ...]:
-    rows = e.rows(AS_PRINTED)
-    words = f"all {len(rows)} factors, formulas and results of L163–169, and every node in torch"
-    return (Judged(_as_printed(e) and e.agree(EXAMPLE), "true", words),)
-
-
-def _as_printed(e: Evidence) -> bool:
-    return all(value == "yes" for value in e.column(AS_PRINTED, SAME))
-
-
-def _special_case(e: Evidence) -> tuple[Judged, ...]:
-    same, of = (e.column(IDENTITIES, name) for name in ("identical", "of"))
-    words = f"on {len(same)} networks of different shapes and activations δ is the adjoint of z, as graphs and, beside torch, as numbers"
-    return (Judged(same == of and e.agree(SPECIAL_CASE), "true", words),)
-
-
-def _one_pass(e: Evidence) -> tuple[Judged, ...]:
-    passes = [row[3] for row in e.rows(LADDER_TABLE) if row[1] == 1]
-    ratios = [
-        (float(str(r)), float(str(b)))
-        for title, (ratio, bound) in COUNTED.items()
-        for r, b in zip(e.column(title, ratio), e.column(title, bound), strict=True)
-    ]
-    held = (
-        set(passes) == {1}
-        and all(r <= b for r, b in ratios)
-        and e.proved("Cost of one reverse pass", "bound")
-        and e.agree(LADDER)
-    )
-    words = (
-        "what one pass costs does not depend on the number of inputs: at most max(4, c + 2) times the function, where c operations give "
-        f"the derivative of one, and c + 4 times where quotients or powers count as one operation; counted, up to {max(r for r, _ in ratios):.3g} times"
-    )
-    return (Judged(held, "true", words),)
-
-
-CLAIMS = (
-    Claim("004-087", "the two chain rules", _chain_rules, RULES_TITLE),
-    Claim(
-        "004-088",
-        "$L = \\sum C^n$ gives $\\partial L / \\partial w = \\sum \\partial C / \\partial w$",
-        _of_rule("for finitely many terms; in the sum on the right of L45 the index n of C is missing, a slip", "Linearity"),
-        RULES_TITLE,
-    ),
-    Claim(
-        "004-089",
-        "$\\partial z / \\partial w$ is the input that this weight multiplies",
-        _of_step("for all sizes", LAYER, "d z by W"),
-        BACKPROPAGATION,
-    ),
-    Claim(
-        "004-090",
-        "$\\partial C / \\partial z = \\sigma'(z) \\sum w \\, \\partial C / \\partial z'$",
-        _of_step("for all sizes and any depth: the rest of the net is any differentiable function", LAYER, "d C by a", "d C by z"),
-        BACKPROPAGATION,
-    ),
-    Claim("004-091", "$\\sigma'(z)$ is a constant in the backward pass", _constant_slope, f"{SECOND}: what is dropped; {SECOND}"),
-    Claim("004-092", "working forwards repeats work", _repeated, f"{FORWARDS}: the counts; {FORWARDS}"),
-    Claim("004-099", "sum and product rule", _of_rule("", "Sum rule", "Product rule"), RULES_TITLE),
-    Claim("004-100", "what is held against symbolic differentiation", _practice, PRACTICE),
-    Claim("004-102", "six elementary functions", _six, EXAMPLE),
-    Claim("004-103", "forward mode gives ∂f/∂w = 0.25, step by step", _forward_mode, EXAMPLE),
-    Claim("004-104", "backpropagation is a special case of reverse mode", _special_case, SPECIAL_CASE),
-    Claim("004-105", "one reverse pass gives all derivatives of a scalar", _one_pass, f"{COST}; {OPERATIONS}; {LADDER}"),
-)  # fmt: skip
+NAME = "autodiff"
+AS_PRINTED, SAME = "As printed: 004, L163–169", "the same, to the digits printed"
+CLAIMS = tuple(f"004-{n:03}" for n in (87, 88, 89, 90, 91, 92, 99, 100, 102, 103, 104, 105))
+REMARKS = ("004-091", "004-092", "004-100", "004-104", "004-105")
 
 
 def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
     """The words for all claims."""
     prose = (
-        "true, conditional, false or undecidable: each word is given only if the evidence named beside it is in this report, else "
-        f"“{NOT_CONFIRMED}”. Differentiability that a formula takes for granted is no condition.",
+        "true, conditional, false or undecidable: each word is computed from the evidence named beside it, and is “not confirmed” "
+        "where that is missing. Differentiability that a formula takes for granted is no condition.",
     )
-    return (claims_section(CLAIMS_TITLE, prose, CLAIMS, sections),)
+    return (claims_section(CLAIMS_TITLE, prose, CLAIMS, NAME, sections),)
 
 
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     """Read off the sections: nothing here is a number that was typed in."""
-    e = Evidence(sections)
+    e = Evidence({NAME: sections})
     verdicts = [v for section in sections for v in section.verdicts]
     proofs = sum(len(step.proofs) for s in sections for d in s.derivations for step in d.steps)
     derivations = sum(len(s.derivations) for s in sections)
-    printed = [value for source in (AS_PRINTED, "As printed: Baydin") for value in e.column(source, SAME)]
-    faults = e.column("Planted faults", "verdict")
-    words = e.rows("Claims")
+    printed = [value for source in (AS_PRINTED, "As printed: Baydin") for value in e.table(NAME, source).cells(SAME)]
+    faults = e.table(NAME, "Planted faults").cells("verdict")
+    words = e.table(NAME, "Claims").rows()
     said = {
-        word: list(dict.fromkeys(str(row[0]) for row in words if row[2] == word))
-        for word in dict.fromkeys(row[2] for row in words)
+        word: [str(row["claim"]) for row in words if row["word"] == word]
+        for word in dict.fromkeys(row["word"] for row in words)
     }
-    remarks = {"004-091", "004-092", "004-100", "004-104", "004-105"}
     return (
-        f"{sum(map(as_expected, verdicts))} of {len(verdicts)} comparisons come out as expected, {proofs} proofs in {derivations} derivations hold, and "
+        f"{sum(v.verdict == v.expected and v.explained for v in verdicts)} of {len(verdicts)} comparisons come out as expected, {proofs} proofs in {derivations} derivations hold, and "
         f"{printed.count('yes')} of {len(printed)} numbers and formulas printed in 004 (L163–169) and in the survey are ours to the digits printed. "
         f"{faults.count('differ')} of {len(faults)} planted faults are seen.",
         " ".join(f"{str(word).capitalize()}: {', '.join(names)}." for word, names in said.items())
         + f" What each word rests on is told in the section “{CLAIMS_TITLE}”; those with something to be added follow.",
-        *(f"{row[0]} ({row[2]}), {row[1]}: {row[3]}." for row in words if row[0] in remarks),
+        *(
+            f"{row['claim']} ({row['word']}), {row['statement']}: {row['condition, correction or remark']}."
+            for row in words
+            if row["claim"] in REMARKS
+        ),
         f"Forward mode is the cheaper one, by flops, where the outputs outnumber the inputs by more than about {FORWARD} to 1.",
     )
 
 
-def _table(section: Section, title: str) -> Table:
-    return next(table for table in section.tables if table.title == title)
-
-
 STUDY = Study(
-    name="autodiff",
+    name=NAME,
     title="Derivatives by forward and by reverse mode: document 004",
     question=(
         "Is what document 004 says of the chain rule, of backpropagation and of automatic differentiation right, down to the "

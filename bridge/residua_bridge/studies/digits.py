@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments.along_training import AlongTraining, Moment, Statement, agrees
-from residua_bridge.experiments.learned_gains import LearnedGains
+from residua_bridge.experiments.learned_gains import GAINS, LearnedGains
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Labelled, Study
 from residua_network import Activation, BatchNorm, Layer, LayerNorm, Linear, Network, Residual
@@ -73,6 +74,16 @@ def paths_as_counted(m: Moment) -> bool | None:
     return abs(m.mean_length[1] - m.blocks / 2) <= NEAR * m.blocks / 2
 
 
+NAME = "digits"
+CLAIMS = ("003-080", "003-081")
+
+
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The lines of 003 on learned gains and on products."""
+    prose = ("Each word is computed from the tables and verdicts above, together with other reports.",)
+    return (claims_section("What document 003 says", prose, CLAIMS, NAME, sections),)
+
+
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     """Read off the tables: nothing here is a number that was typed in."""
     tables = {table.title: table for section in sections for table in section.tables}
@@ -86,6 +97,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     always = [f"{row[1]}" for row in where if row[0] == KEEPS and row[3] == "–"]
     never = [f"{row[1]}" for row in where if row[0] == KEEPS and row[2] == "–"]
     lengths = tables["Path lengths"].rows
+    gains = tables[GAINS].rows if GAINS in tables else ()
     shortest, longest = (f(lengths, key=lambda row: float(row[4])) for f in (min, max))
     return (
         f"Of {len(derived)} verdicts on derived quantities (Jacobian, gradient norms, singular values, paths; every "
@@ -100,13 +112,17 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
         f"Test accuracy at the end, one seed each, so that the last few thousandths rank nothing: {float(best[3]):.3f} ({best[0]}); "
         + "; ".join(f"{label} {float(row[3]):.3f}" for label, row in last.items() if row is not best)
         + ". Batch normalisation is given the statistics of the test part itself.",
+        *(
+            f"Learned gains, {row[0]}: a squared gradient ratio of $10^{{{float(row[2]):.2g}}}$ at the start and gains {10 ** float(row[6]) - 1:+.1%} after training."
+            for row in gains
+        ),
     )
 
 
 KEEPS = f"The gradient at the first layer is within a factor of {FACTOR:g} of that at the last (003 says so of normalised and of residual networks)"
 
 STUDY = Study(
-    name="digits",
+    name=NAME,
     title="Gradients on a real task: handwritten digits, before, during and after training",
     question=(
         "What documents 000 and 003 say about gradient products is said of networks that learn. Where along a real "
@@ -167,4 +183,5 @@ STUDY = Study(
         ),
     ),
     conclusion=conclusion,
+    closing=closing,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.derivative_routes import DerivativeRoutes
 from residua_bridge.experiments.difference_cases import Case
@@ -24,6 +25,7 @@ LIMITS_OF_THE_CLAIM = (
     "central against backward",
 )
 
+NAME = "finite-differences"
 CASES = (
     Case("exp(x)", 0.0),
     Case("sin(x)", 1.0),
@@ -32,6 +34,15 @@ CASES = (
     Case("1/x", 1.25),
     Case("exp(-x^2)*sin(3*x)", 0.7),
 )
+
+
+CLAIMS = tuple(f"004-{n:03}" for n in range(93, 99))
+
+
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The lines of 004 on numerical differentiation."""
+    prose = ("Each word is computed from the tables, verdicts and proofs above.",)
+    return (claims_section("What document 004 says", prose, CLAIMS, NAME, sections),)
 
 
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
@@ -49,7 +60,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     return (
         f"Of {len(verdicts)} verdicts {good} are as expected. The root mean square error of a quotient is "
         "$e^2 = t^2 h^{2p} + s^2 \\sum c^2 / h^2$: a V in logarithmic scales, its left branch rounding and its right branch truncation, "
-        f"its bottom where both are of a size. 004-093 {'holds' if curves else 'does not hold as predicted'}: the measured errors of {len(CASES)} functions "
+        f"its bottom where both are of a size. The measured errors of {len(CASES)} functions "
         f"in two precisions are {'' if curves else 'not all '}the predicted ones, at every step that is judged.",
         f"004's table (004-098): {'to the last bit' if table.verdict == 'agree' else 'not reproduced'}. "
         + (
@@ -71,7 +82,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
 
 
 STUDY = Study(
-    name="finite-differences",
+    name=NAME,
     title="Difference quotients: truncation, rounding, and what gradient checks can tell",
     question=(
         "How wrong is a numerical derivative at a given step, what is the best step, and how close must a numerical gradient come to "
@@ -179,4 +190,5 @@ STUDY = Study(
         ),
     ),
     conclusion=conclusion,
+    closing=closing,
 )

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.experiments.invariance_claims import EQUALITY, LARGE, claims
 from residua_bridge.experiments.invariance_rates import BEYOND, RATES, Rates
 from residua_bridge.experiments.invariance_rotation import PATH, TURNS, Rotation
 from residua_bridge.experiments.invariance_scale import EPSILON, INVARIANT, ScaleInvariance
@@ -11,6 +11,16 @@ from residua_bridge.experiments.invariance_smoothness import SMOOTH, Smoothness
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 from residua_symbolic import invariance
+
+NAME = "invariance"
+EQUALITY, LARGE = "Before and after batch normalisation", "Rates beyond the largest"
+CLAIMS = ("003-059", "003-061", "003-062", "003-063", "003-064")
+
+
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The lines of 003 that scale invariance and the equality of gradients decide."""
+    prose = ("Words are computed from the sections above.",)
+    return (claims_section("Lines of document 003", prose, CLAIMS, NAME, sections),)
 
 
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
@@ -38,7 +48,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
 
 
 STUDY = Study(
-    name="invariance",
+    name=NAME,
     title="What batch normalisation does to the objective: smoothness, scale invariance, rates and rotation",
     question=(
         "Is the objective smoother with batch normalisation? Why does training survive rates that make a plain net diverge? And what does weight decay do where the length of the weights has no effect on the output?"
@@ -117,5 +127,5 @@ STUDY = Study(
         Derivations("Rotation, derived", ("From the orthogonality alone.",), (invariance.rotation,)),
     ),
     conclusion=conclusion,
-    closing=claims,
+    closing=closing,
 )

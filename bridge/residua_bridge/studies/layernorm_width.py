@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from math import exp
 
 from residua_bridge.budgets.law import Ladder
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments import layernorm_laws as laws
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.judged_laws import JudgedLaws, Met, PlantedLaws
-from residua_bridge.experiments.layernorm_claims import INTERIOR, LAWS, MET, POPULAR, RELU, RELU_MET, claims
 from residua_bridge.experiments.layernorm_grid import GRID, TAILS, WholeDistribution, WidthAndDepth
 from residua_bridge.experiments.layernorm_overstated import SHARES, Overstated
 from residua_bridge.experiments.layernorm_relu import CORRECTION, ReluCorrection, rarity
@@ -21,6 +21,13 @@ from residua_symbolic.moments.layer.signs import signs
 LN, RMS = "layernorm", "rmsnorm"
 PAIRS, PLANTED = Ratios(Nets(LN)), "Planted mistakes"
 HE = Nets(LN, relu=True, init=2.0)
+
+
+NAME = "layernorm-width"
+LAWS, INTERIOR = "From output to input", "One layer"
+MET, POPULAR, RELU = "The laws met along ladders", "Popular laws, with their budgets", "A ReLU between"
+RELU_MET = "ReLU between: met along ladders"
+CLAIMS = ("003-069", "003-080", "003-082")
 
 
 def ladder(at_width: int, at_depth: int, resolution: float, seconds: float, **along: tuple[int, ...]) -> By:
@@ -60,8 +67,16 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     )
 
 
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The lines of 003 that the laws of layer normalisation bear on."""
+    prose = (
+        "Each of these lines is decided together with other reports; what is found here is part of their evidence.",
+    )
+    return (claims_section("Lines of document 003", prose, CLAIMS, NAME, sections),)
+
+
 STUDY = Study(
-    name="layernorm-width",
+    name=NAME,
     title="Layer normalisation at every width: exact laws of gradients at initialisation",
     question=(
         "What do layer and RMS normalisation do to gradients at initialisation, at a given width and depth? Do they grow or vanish; in the mean, in the typical net, in the limit?"
@@ -313,5 +328,5 @@ STUDY = Study(
         ),
     ),
     conclusion=conclusion,
-    closing=claims,
+    closing=closing,
 )

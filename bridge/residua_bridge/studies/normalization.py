@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments.certified_rounding import CertifiedRounding, Small
 from residua_bridge.experiments.comparison import Case, Comparisons
 from residua_bridge.experiments.counterexample import SmallestCounterexample
@@ -85,6 +86,16 @@ def all_kinds() -> Network:
     )
 
 
+NAME = "normalization"
+CLAIMS = tuple(f"003-{n:03}" for n in (59, 76, 77, 78, 79, 80))
+
+
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The lines of 003 that Jacobians decide."""
+    prose = ("Each word is computed from the tables, verdicts and proofs above.",)
+    return (claims_section("What document 003 says", prose, CLAIMS, NAME, sections),)
+
+
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     """Read off the tables: nothing here is a number that was typed in."""
     tables = [table for section in sections for table in section.tables]
@@ -146,7 +157,7 @@ def family(kind: Normaliser, what: str) -> Family:
 
 
 STUDY = Study(
-    name="normalization",
+    name=NAME,
     title="What normalisation does to the gradient: document 003, (1.6) to (1.11)",
     question=(
         "Is the Jacobian of a normalised layer $\\frac{g}{\\sigma} W$, as document 003 writes, and the product through "
@@ -405,4 +416,5 @@ STUDY = Study(
         ),
     ),
     conclusion=conclusion,
+    closing=closing,
 )

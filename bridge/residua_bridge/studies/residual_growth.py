@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from residua_bridge.budgets.law import Ladder
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.initialised import EXPLODING, VANISHING
 from residua_bridge.experiments.judged_laws import JudgedLaws, Met
-from residua_bridge.experiments.residual_growth_claims import DEPTH, PATHS, PLAIN, POST, PRE, claims
 from residua_bridge.experiments.residual_growth_depth import WhereGradientsGo
 from residua_bridge.experiments.residual_growth_laws import (
     LINEAR,
@@ -25,6 +25,11 @@ from residua_bridge.findings import Cell, Section
 from residua_bridge.study import By, Study
 from residua_symbolic.moments.residual.laws import PREDICTION_11, PREDICTION_12, PREDICTION_13, ResidualLaw
 from residua_symbolic.moments.residual.relu import carried_growth
+
+NAME = "residual-growth"
+PLAIN, PRE, POST = "Without a norm", "Pre-norm", "Post-norm"
+DEPTH, PATHS = "Where the gradients go", "Which paths carry the gradient"
+CLAIMS = ("000-008", "000-016", "003-084")
 
 RELU_LINEAR, LINEAR_RELU = (ResidualLaw("none", branch) for branch in ("relu linear", "linear relu"))
 PRE_RL, PRE_LR = (ResidualLaw("pre", branch, "layernorm") for branch in ("relu linear", "linear relu"))
@@ -137,8 +142,17 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     )
 
 
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The lines of the documents that these laws bear on."""
+    prose = (
+        "Lines of the documents that these laws bear on, at initialisation. 003-084 is decided together with the study of "
+        "residual products, which meets it over a ladder of gains, with and without the skip, kind by kind.",
+    )
+    return (claims_section("Claims", prose, CLAIMS, NAME, sections),)
+
+
 STUDY = Study(
-    name="residual-growth",
+    name=NAME,
     title="Residual networks at initialisation: where stream and gradient go",
     question=(
         "How do the mean square of the stream and the squared gradient of a residual network depend on its depth, for blocks without a norm, pre-norm and post-norm, with the "
@@ -355,5 +369,5 @@ STUDY = Study(
         ),
     ),
     conclusion=conclusion,
-    closing=claims,
+    closing=closing,
 )

@@ -368,7 +368,9 @@ STUDY = Study(
                 "make a small product larger. It cannot make a large one smaller: with mean-zero branches the squared norm is "
                 "multiplied by $1 + g$ a block, instead of g. What shrinks large products is the scale of the branch or its normaliser.",
                 "Behind a normaliser the variance of the weights hardly matters: layer l divides by what layer $l - 1$ multiplied, and one factor is left over at the output end. So a "
-                "plain normalised stack has the two problems, if at all, by its depth. The last two kinds in the table add something to the skip and are set beside a stack with neither; what they show is owed to both, and the claim is not judged by them.",
+                "plain normalised stack has the two problems, if at all, by its depth. The last two kinds in the table add something to the skip and are set beside a stack with neither; what they show is owed to both.",
+                "The word for the claim is computed in the ledger, from this table and from the law in the study of residual growth: at every gain G of the branch, and not at five of them, a skip alone multiplies the expected "
+                "squared gradient by 1 + G a block.",
             ),
             SKIPS,
             gains=(0.25, 0.5, 1.0, 2.0, 4.0),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments.swell_laws import Map, SwellLaws
 from residua_bridge.experiments.swell_networks import NetworkSwell
 from residua_bridge.experiments.swell_table import SwellTable
@@ -21,7 +22,14 @@ MAPS = (
     Map("sigmoid chain, written out", "sigmoid-written-out", 1 / (1 + sp.exp(-X))),
 )
 
-VAST = 10**9  # nodes: more than a memory holds, at a hundred bytes each
+NAME = "swell"
+CLAIMS = ("004-101",)
+
+
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The line of 004 that is decided here."""
+    prose = ("Each word is computed from the tables, verdicts and proofs above.",)
+    return (claims_section("What document 004 says", prose, CLAIMS, NAME, sections),)
 
 
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
@@ -35,12 +43,10 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     verdicts = [v for section in sections for v in section.verdicts]
     agreed = sum(v.verdict == "agree" for v in verdicts)
     level = deepest.title.removesuffix(", exactly").lower()
-    tree, program = (int(last["logistic map", count]) for count in ("tree", "forward mode"))
-    word = "conditional" if tree > VAST > program else "not confirmed here"
     return (
-        f"004-101: {word}. Symbolic derivatives do swell where the expression is written out as a tree, and do not where what "
+        "Symbolic derivatives do swell where the expression is written out as a tree, and do not where what "
         f"is equal is kept once. Written out, SymPy's derivative of level n of the logistic map has {laws['logistic map', 'tree']} nodes: at {level} "
-        f"{tree}.",
+        f"{last['logistic map', 'tree']}.",
         "What swells is the tree and not the derivative. As a graph, in which equal subexpressions are there once, the same "
         f"expression has {last['logistic map', 'graph']} nodes at {level}, and the program for value and derivative "
         f"{last['logistic map', 'forward mode']} operations ({laws['logistic map', 'forward mode']}), by forward and by reverse mode alike.",
@@ -60,7 +66,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
 
 
 STUDY = Study(
-    name="swell",
+    name=NAME,
     title="Expression swell: what grows when one differentiates, and what does not",
     question=(
         "Document 004 says that symbolic differentiation suffers from expression swell, and shows the logistic map. "
@@ -127,4 +133,5 @@ STUDY = Study(
         ),
     ),
     conclusion=conclusion,
+    closing=closing,
 )

@@ -36,7 +36,7 @@ def products(e: Evidence) -> Ruling:
     as_said = all(row["typical norm"] == ("vanishing" if float(row[law]) < 1 else "exploding") for row in others)
     derived = e.proved(BATCH, BENEFIT, "a plain layer", "plain, all layers")
     met = e.verdict(PLAIN, "The arithmetic mean of the ratio is 1 at every width and depth")
-    linear = table.number("geometric mean", bound="standard error of its log10", where=_of("identity", 1.0))
+    linear = table.number("geometric mean", bound="s.e. of its log10", where=_of("identity", 1.0))
     tails = e.table(PLAIN, "Means that hide")
     deepest = max(tails.column("L", bound="exact"))
     typical = tails.number("geometric mean, law", bound="exact", L=deepest)

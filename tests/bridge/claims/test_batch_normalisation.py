@@ -1,0 +1,114 @@
+"""Contrary evidence for the claims of document 003 on ε, smoothness, rates and small batches."""
+
+import pytest
+
+from .planting import Plant, both, cell, committed, record, unproved, verdict
+
+INVARIANCE, SPECTRA, LAWS = "invariance", "normalization", "batchnorm-explosion"
+EPSILON, SMOOTH, SMALL = "What ε leaves of the invariance", "Where the objective is less smooth", "Small batches"
+EQUALITY = "Gradients before and after batch normalisation"
+SCALE = "Scale invariance under batch normalisation"
+BEHIND, NORMAL = "Gain and shift behind the normaliser", "Rates with normalisation"
+
+WORDS = {
+    "003-059": "false",
+    "003-061": "conditional",
+    "003-062": "false",
+    "003-063": "undecidable",
+    "003-064": "conditional",
+    "003-066": "true",
+}
+CONTRARY: dict[str, tuple[Plant, str]] = {
+    "003-059": (cell(INVARIANCE, EPSILON, "measured", 0.0), "true"),
+    "003-061": (
+        both(
+            cell(INVARIANCE, SMOOTH, "less smooth", 0),
+            cell(INVARIANCE, SMOOTH, "by the condition s < γ√κ", 0),
+        ),
+        "true",
+    ),
+    "003-062": (verdict(INVARIANCE, f"{EQUALITY}: the equality", "differ"), "true"),
+    "003-064": (cell(INVARIANCE, BEHIND, "after 12 steps", 0.1), "true"),
+    "003-066": (cell(LAWS, SMALL, "ratio of means", 0.5, B=4), "false"),
+}
+OTHERWISE: dict[str, tuple[str, Plant, str]] = {
+    "an ε that is felt at large sizes only": (
+        "003-059",
+        cell(INVARIANCE, EPSILON, "measured", 0.0, ε=1e-5),
+        "conditional",
+    ),
+    "features that are less smooth at every scale": (
+        "003-061",
+        cell(INVARIANCE, SMOOTH, "less smooth", 48),
+        "not confirmed",
+    ),
+    "less smooth at every scale, as the condition says": (
+        "003-061",
+        both(
+            cell(INVARIANCE, SMOOTH, "less smooth", 48),
+            cell(INVARIANCE, SMOOTH, "by the condition s < γ√κ", 48),
+        ),
+        "false",
+    ),
+    "a normalised model that diverges": ("003-064", cell(INVARIANCE, NORMAL, "loss at the end", 1e9), "false"),
+    "a plain model that bears every rate": (
+        "003-064",
+        cell(INVARIANCE, "Rates without normalisation", "measured", 0.5),
+        "false",
+    ),
+    "a batch of two that passes a gradient": (
+        "003-066",
+        cell(LAWS, SMALL, "ratio of means", 1.0, B=2),
+        "not confirmed",
+    ),
+    "small batches that train better": (
+        "003-066",
+        cell("normalised-training", "Accuracy by size of the batch", "batch is", "higher", B=2),
+        "false",
+    ),
+    "a law that is not met": (
+        "003-066",
+        verdict(LAWS, "Linear → BatchNorm: the law at finite batch", "differ"),
+        "not confirmed",
+    ),
+}
+MISSING = {
+    "003-059": unproved(INVARIANCE, SCALE, "Euler"),
+    "003-061": unproved(INVARIANCE, EQUALITY, "squared"),
+    "003-062": unproved(INVARIANCE, EQUALITY, "squared"),
+    "003-064": unproved(INVARIANCE, "Rates without normalisation", "bound"),
+    "003-066": unproved(LAWS, "Squared gradients through Linear → BatchNorm, L times", "inner layer"),
+}
+
+
+@pytest.mark.parametrize("claim", WORDS)
+def test_the_word(claim: str) -> None:
+    assert record(claim).verdict == WORDS[claim]
+
+
+@pytest.mark.parametrize("claim", CONTRARY)
+def test_contrary_evidence_turns_the_word(claim: str) -> None:
+    plant, word = CONTRARY[claim]
+    assert record(claim, plant(committed())).verdict == word != WORDS[claim]
+
+
+@pytest.mark.parametrize("planted", OTHERWISE)
+def test_every_part_of_the_evidence_counts(planted: str) -> None:
+    claim, plant, word = OTHERWISE[planted]
+    assert record(claim, plant(committed())).verdict == word
+
+
+@pytest.mark.parametrize("claim", MISSING)
+def test_without_its_evidence_nothing_is_confirmed(claim: str) -> None:
+    assert record(claim, MISSING[claim](committed())).verdict == "not confirmed"
+
+
+def test_what_is_said_of_optima_needs_its_proof() -> None:
+    bare = unproved(INVARIANCE, SCALE, "Hessian")(committed())
+    assert "every ray" in record("003-063").remark
+    assert "every ray" not in record("003-063", bare).remark
+    assert record("003-063", bare).verdict == "undecidable"
+
+
+def test_every_decided_claim_has_contrary_evidence() -> None:
+    assert {claim for claim, word in WORDS.items() if word != "undecidable"} == set(CONTRARY)
