@@ -189,8 +189,8 @@ class Saturation:
                 values, errors = tuple(m.value for m in means), tuple(m.error for m in means)
                 curves.append(Curve(f"{name}: {label}", "measured", LEVELS, values, errors))
         caption = (
-            "What saturation changes in accuracy on disturbed digits, in percent: of learnt γ, β (against nets without) "
-            f"and of γ held at {high:g} (against {low:g}), by the deviation of Gaussian noise and by the share of blank "
+            "What saturation changes in accuracy on disturbed digits, in percent: of learnt γ, β (against none) "
+            f"and of γ held at {high:g} (against {low:g}), by the deviation of noise and by the share of blank "
             "pixels. Bars: standard errors over seeds."
         )
         xlabel, ylabel = "deviation of the noise, or share of blank pixels", "gain in accuracy, %"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments.standardising_depth import DISTANCES, DepthDistances, Family
 from residua_bridge.experiments.standardising_few import COST, Features, FewFeatures
 from residua_bridge.experiments.standardising_lost import LEARNT, RANDOM, WITH, WithoutAffine
@@ -28,7 +29,9 @@ from residua_symbolic.standardising import (
     whole_numbers,
 )
 
+NAME = "standardising"
 EDGE = 3  # 003, L72
+CLAIMS = tuple(f"003-0{k}" for k in (42, 43, *range(45, 56), 58, 72, 73, 74))
 
 
 def _rows(sections: Sequence[Section], title: str) -> list[dict[str, Any]]:
@@ -89,12 +92,18 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     )
 
 
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The words of the ledger on what this study decides."""
+    prose = ("Each claim of 003 that is decided here, by the same rule as in the ledger of all claims.",)
+    return (claims_section("What document 003 says", prose, CLAIMS, NAME, sections),)
+
+
 def _change(row: dict[str, Any], value: str, error: str) -> str:
     return f"{100 * row[value]:+.1f} ± {100 * row[error]:.1f}"
 
 
 STUDY = Study(
-    name="standardising",
+    name=NAME,
     title="Standardising: what it changes, what it forgets, and what γ and β bring back",
     question=(
         "What do μ, σ, γ and β do to the data that passes through a layer? Document 003 says how distributions change, what standardising is, what γ and β restore, why they are there, and prints four formulas."
@@ -241,4 +250,5 @@ STUDY = Study(
         ),
     ),
     conclusion=conclusion,
+    closing=closing,
 )
