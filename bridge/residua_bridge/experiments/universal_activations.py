@@ -133,7 +133,8 @@ class Activations:
         )
         figure = Figure(
             f"{self.name}-learnt", "Width and what the activation allows", "hidden units", "mean square error",
-            tuple(curves), "log", "log", "Lines: polynomials, which stay on their floors at any width. Points: activations that are none.",
+            tuple(curves), "log", "log",
+            "Lines: polynomials, which stay on their floors at any width. Points: activations that are none.",
         )  # fmt: skip
         return Table(LEARNT, columns, tuple(rows), caption), figure, kept
 

@@ -13,7 +13,12 @@ from residua_bridge.verdict import Floats
 from residua_network import Activation, Layer, Linear, Network
 from residua_numeric.universal_noise import train_each
 
-NOISY, RATIOS = "Test errors on few noisy points", "Ratios of test errors"
+NOISY, RATIOS, GAPS = (
+    "Test errors on few noisy points",
+    "Ratios of test errors",
+    "Test less training error, differences",
+)
+WHOLE, EVERY = "one hidden layer: the widest over the narrowest", "all sizes: one hidden layer over three"
 GRID = 201
 WIDE, DEEP = "one hidden layer", "three hidden layers"
 
@@ -79,7 +84,7 @@ class Noise:
         section = Section(
             self.title,
             self.prose,
-            tables=(Table(NOISY, columns, tuple(rows), caption), self._ratios(found)),
+            tables=(Table(NOISY, columns, tuple(rows), caption), self._ratios(found), self._gaps(found)),
             figures=(self._figure(rows),),
         )
         return Finding(section)
@@ -107,22 +112,32 @@ class Noise:
     def _ratios(self, found: list[tuple[str, Network, Floats, Floats]]) -> Table:
         """Of test errors, draw by draw: the widest over the narrowest of a kind, and one kind over the other."""
         wide, narrow = ([one for one in found if one[0] == kind] for kind in (WIDE, DEEP))
-        pairs = [
-            (f"{WIDE}: {b[1].sizes[1]} units over {a[1].sizes[1]}", b[2] / a[2])
-            for a, b in [*pairwise(wide), (wide[0], wide[-1])]
-        ]
+        pairs = [(f"{WIDE}: {b[1].sizes[1]} units over {a[1].sizes[1]}", b[2] / a[2]) for a, b in pairwise(wide)]
+        pairs.append((WHOLE, wide[-1][2] / wide[0][2]))
         pairs += [
             (f"{parameters(a[1])} parameters: {WIDE} over {DEEP} ({parameters(b[1])})", a[2] / b[2])
             for a, b in zip(wide[1:], narrow, strict=True)
         ]
         every = np.mean([np.log(a[2] / b[2]) for a, b in zip(wide[1:], narrow, strict=True)], axis=0)
-        pairs += [("all sizes: one hidden layer over three", np.exp(every))]
+        pairs += [(EVERY, np.exp(every))]
         rows = []
         for name, ratio in pairs:
             logs = np.log(ratio)
             rows.append((name, float(np.exp(logs.mean())), float(logs.std(ddof=1) / np.sqrt(len(logs)))))
         caption = "Geometric means over the draws; the standard error is that of the logarithm."
         return Table(RATIOS, ("test errors", "ratio", "standard error of its log"), tuple(rows), caption)
+
+    def _gaps(self, found: list[tuple[str, Network, Floats, Floats]]) -> Table:
+        """Draw by draw: how much more the test error exceeds the training error."""
+        wide, narrow = ([test - own for kind, _, test, own in found if kind == one] for one in (WIDE, DEEP))
+        across = np.mean([a - b for a, b in zip(wide[1:], narrow, strict=True)], axis=0)
+        rows = ((WHOLE, *_mean(wide[-1] - wide[0])), (EVERY, *_mean(across)))
+        caption = (
+            "Overfitting as the excess of the test error over the training error: the wider less the narrower net, and "
+            "one hidden layer less three, the mean over the sizes. The noise, which only the training error contains, "
+            "drops out."
+        )
+        return Table(GAPS, ("excess", "difference", "standard error"), rows, caption)
 
     def _figure(self, rows: Sequence[tuple[Cell, ...]]) -> Figure:
         curves = []

@@ -23,6 +23,7 @@ from residua_symbolic.universal.target import target
 from residua_symbolic.universal.units import Units
 
 CONTEST = "Constructed against trained"
+WON = "seeds of Adam that beat the construction"
 NODES = 30  # Gauss–Legendre on each of PANELS parts, for errors
 PANELS = 24
 POINTS, RATE, BATCH = 1024, 1e-2, 64
@@ -83,7 +84,7 @@ class Contest:
         columns = (
             "activation", "width", FLOOR, BEST, CONSTRUCT, "trained by Adam: median", "least", "largest", "log10 "
             "of it, standard error",
-            "then second order: median", "least ", "seeds of Adam that beat the construction", "seeds",
+            "then second order: median", "least ", WON, "seeds",
         )  # fmt: skip
         caption = (
             f"Mean square errors for sin on [−π, π]. Adam: rate {RATE:g}, batch {BATCH}, {POINTS} points, "

@@ -5,12 +5,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments.claim_places import Evidence
 from residua_bridge.experiments.universal_activations import EACH, Activations
 from residua_bridge.experiments.universal_constructed import BUILT, Constructed, Goal
 from residua_bridge.experiments.universal_depth import SQUARES, TEETH, WAVES, Depth
 from residua_bridge.experiments.universal_exact import ExactLines
-from residua_bridge.experiments.universal_overfit import NOISY, RATIOS, WIDE, Noise
+from residua_bridge.experiments.universal_overfit import EVERY, GAPS, NOISY, RATIOS, WHOLE, WIDE, Noise
 from residua_bridge.experiments.universal_plane import PLANE, Plane, Surface
 from residua_bridge.experiments.universal_trained import CONTEST, Contest
 from residua_bridge.findings import Section
@@ -45,7 +46,7 @@ def _built(e: Evidence) -> str:
     sine = {(str(row[1]), float(row[2])): int(row[3]) for row in rows if str(row[0]) == SINE.said}
     errors = sorted({error for _, error in sine}, reverse=True)
     widths = "; ".join(
-        f"to {error:g} {sine['relu', error]} ReLUs, {sine['hard sigmoid', error]} ReLUs in pairs, {sine['sigmoid', error]} sigmoids"
+        f"{sine['relu', error]} ReLUs, or {sine['hard sigmoid', error]} in pairs that are hard sigmoids, or {sine['sigmoid', error]} sigmoids, for an error of {error:g}"
         for error in errors
     )
     plane = e.rows(PLANE)[0]
@@ -58,9 +59,9 @@ def _built(e: Evidence) -> str:
 def _activations(e: Evidence) -> str:
     rows = e.rows(EACH)
     never = [str(row[0]) for row in rows if float(row[2]) > 0]
-    floors = ", ".join(f"{row[0]} {float(row[2]):.3g}" for row in rows if float(row[2]) > 0)
+    floors = ", ".join(f"{float(row[2]):.3g} ({row[0]})" for row in rows if float(row[2]) > 0)
     return (
-        f"Not every activation will do: {', '.join(never)} are polynomials, and with them one hidden layer of any width is off from |x| by at least {floors}. "
+        f"Not every activation will do: {', '.join(never)} are polynomials, and with them the error of one hidden layer of any width for |x| is at least {floors}. "
         f"The other {len(rows) - len(never)} of ten are built."
     )
 
@@ -89,13 +90,13 @@ def _depth(e: Evidence) -> str:
 
 
 def _noise(e: Evidence) -> str:
-    _, ratio, error = e.rows(RATIOS)[-1]
-    first, last = (row for row in e.rows(RATIOS) if " units over " in str(row[0])), e.rows(NOISY)
-    *_, whole = first
-    wide = [row for row in last if row[0] == WIDE]
+    (across,) = (row for row in e.rows(RATIOS) if row[0] == EVERY)
+    (whole,) = (row for row in e.rows(GAPS) if row[0] == WHOLE)
+    wide = [row for row in e.rows(NOISY) if row[0] == WIDE]
     return (
-        f"On few noisy points the test error of one hidden layer, over that of three with as many parameters, is {float(ratio):.3g} (standard error of its logarithm {float(error):.2g}); "
-        f"from the narrowest to the widest layer, of {last[0][2]} and {wide[-1][2]} parameters, it changes by the factor {float(whole[1]):.3g} ({float(whole[2]):.2g})."
+        f"On few noisy points a wider layer overfits more: from {wide[0][2]} to {wide[-1][2]} parameters the excess of the test error over the training error grows by "
+        f"{float(whole[1]):.2g} ± {float(whole[2]):.1g}. But three hidden layers with as many parameters overfit more than one: the test error of one is {float(across[1]):.2g} of theirs "
+        f"(standard error of its logarithm {float(across[2]):.1g})."
     )
 
 
@@ -191,15 +192,24 @@ STUDY = Study(
             "Does it overfit?",
             (
                 "004 gives overfitting as a reason against one hidden layer. Nets of one hidden layer and of three, with equally many parameters, are trained on the same few noisy points for as long. "
-                "If the document is right, the test error of the one layer grows with its width, and is above that of the deep net.",
+                "If the document is right, one layer overfits the more the wider it is, and more than the deep net does.",
             ),
             By((8, 32, 128, 512), (8, 32, 128, 512, 2048)),
             20,
             0.3,
-            By(8, 24),
-            2,
-            By(800, 4000),
+            By(16, 32),
+            1,
+            By(1000, 4000),
             1e-2,
+        ),
+    ),
+    closing=lambda sections: (
+        claims_section(
+            "Claims of document 004",
+            ("Each word is computed from what stands above; the ledger has the evidence of each in full.",),
+            CLAIMS,
+            "universal-approximation",
+            sections,
         ),
     ),
     conclusion=conclusion,

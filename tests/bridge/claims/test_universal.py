@@ -1,0 +1,72 @@
+"""Contrary evidence for the claims of document 004 on universal approximation, and the words without it."""
+
+import pytest
+
+from residua_bridge.experiments.universal_overfit import EVERY, WHOLE
+from residua_symbolic.universal.depth_laws import CROSSINGS, PARABOLA
+from residua_symbolic.universal.ramp_laws import JUMP, RAMPS, UNBOUNDED
+
+from .planting import Plant, both, cell, committed, record, unproved, verdict
+
+HERE = "universal-approximation"
+BUILT, BEYOND, CONTEST = "Constructed to a stated error", "A straight line on the whole line", "Constructed against"
+EACH, SQUARES, PLANE = "Ten activations", "The parabola to an error", "Two inputs"
+RATIOS, GAPS, WON = "Ratios of test errors", "Test less training", "seeds of Adam that beat the construction"
+MOST, KINK = "certified: at most", "|x| on [−1, 1]: at least"
+WORDS = {
+    "004-106": "conditional",
+    "004-107": "true",
+    "004-109": "true",
+    "004-110": "conditional",
+    "004-111": "true",
+    "004-112": "false",
+    "004-114": "conditional",
+    "004-115": "conditional",
+}
+TURNED: dict[str, tuple[Plant, str]] = {  # what is planted, and the word that it makes
+    "004-106": (
+        both(cell(HERE, BEYOND, "hard sigmoid: error", 0.0), cell(HERE, BEYOND, "at least, proved", 0.0)),
+        "true",
+    ),
+    "004-107": (cell(HERE, BUILT, MOST, 0.2, by="relu", function="abs(x) on [-1, 1]"), "false"),
+    "004-109": (cell(HERE, PLANE, MOST, 0.2, by="sigmoid", function="x*y"), "false"),
+    "004-110": (both(unproved(HERE, JUMP), cell(HERE, CONTEST, WON, 6)), "true"),
+    "004-111": (cell(HERE, BUILT, MOST, 0.2, by="tanh", function="sqrt(x) on [0, 1]"), "false"),
+    "004-112": (cell(HERE, EACH, KINK, 0.0), "not confirmed"),
+    "004-114": (cell(HERE, SQUARES, "parameters of the deep net", 1), "true"),
+    "004-115": (cell(HERE, RATIOS, "ratio", 1.5, test_errors=EVERY), "true"),
+}
+MORE: tuple[tuple[str, Plant, str], ...] = (
+    ("004-106", unproved(HERE, UNBOUNDED), "not confirmed"),
+    ("004-106", unproved(HERE, RAMPS, "every piece"), "false"),
+    ("004-106", verdict(HERE, "Broken lines by hard sigmoid", "differ"), "false"),
+    ("004-107", verdict(HERE, "No error on torch", "differ"), "not confirmed"),
+    ("004-109", cell(HERE, BUILT, MOST, 0.2, by="sigmoid", function="sqrt(x) on [0, 1]"), "false"),
+    ("004-110", cell(HERE, CONTEST, WON, 6), "not confirmed"),
+    ("004-112", verdict(HERE, "No trained polynomial", "differ"), "not confirmed"),
+    ("004-114", unproved(HERE, CROSSINGS), "false"),
+    ("004-114", unproved(HERE, PARABOLA), "not confirmed"),
+    ("004-115", cell(HERE, GAPS, "difference", 0.0, excess=WHOLE), "false"),
+    ("004-115", cell(HERE, GAPS, "difference", 0.1, excess=EVERY), "not confirmed"),
+)
+CONTRARY = {claim: plant for claim, (plant, _) in TURNED.items()}
+
+
+@pytest.mark.parametrize("claim", WORDS)
+def test_words(claim: str) -> None:
+    found = record(claim)
+    assert found.verdict == WORDS[claim]
+    assert found.evidence
+    if found.verdict != "true":
+        assert found.counterexample
+
+
+@pytest.mark.parametrize("claim", CONTRARY)
+def test_contrary_evidence_turns_the_word(claim: str) -> None:
+    plant, word = TURNED[claim]
+    assert record(claim, plant(committed())).verdict == word != WORDS[claim]
+
+
+@pytest.mark.parametrize(("claim", "plant", "word"), MORE)
+def test_more_of_it(claim: str, plant: Plant, word: str) -> None:
+    assert record(claim, plant(committed())).verdict == word != WORDS[claim]
