@@ -18,7 +18,7 @@ WORDS = {
     "003-064": "conditional",
     "003-066": "true",
 }
-CONTRARY: dict[str, tuple[Plant, str]] = {
+TURNED: dict[str, tuple[Plant, str]] = {
     "003-059": (cell(INVARIANCE, EPSILON, "measured", 0.0), "true"),
     "003-061": (
         both(
@@ -31,6 +31,7 @@ CONTRARY: dict[str, tuple[Plant, str]] = {
     "003-064": (cell(INVARIANCE, BEHIND, "after 12 steps", 0.1), "true"),
     "003-066": (cell(LAWS, SMALL, "ratio of means", 0.5, B=4), "false"),
 }
+CONTRARY = {claim: plant for claim, (plant, _) in TURNED.items()}
 OTHERWISE: dict[str, tuple[str, Plant, str]] = {
     "an ε that is felt at large sizes only": (
         "003-059",
@@ -86,9 +87,9 @@ def test_the_word(claim: str) -> None:
     assert record(claim).verdict == WORDS[claim]
 
 
-@pytest.mark.parametrize("claim", CONTRARY)
+@pytest.mark.parametrize("claim", TURNED)
 def test_contrary_evidence_turns_the_word(claim: str) -> None:
-    plant, word = CONTRARY[claim]
+    plant, word = TURNED[claim]
     assert record(claim, plant(committed())).verdict == word != WORDS[claim]
 
 

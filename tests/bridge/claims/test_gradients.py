@@ -45,7 +45,7 @@ WORDS = {
     "003-084": "conditional",
     "003-086": "conditional",
 }
-CONTRARY: dict[str, tuple[Plant, str]] = {
+TURNED: dict[str, tuple[Plant, str]] = {
     "003-075": (cell(PLAIN, SIGNALS, "typical norm", "vanishing", typical_norm="between"), "true"),
     "003-076": (verdict(NORMALISED, FOUR, "differ"), "false"),
     "003-077": (verdict(NORMALISED, FOUR, "differ"), "false"),
@@ -57,6 +57,7 @@ CONTRARY: dict[str, tuple[Plant, str]] = {
     "003-084": (RARER, "true"),
     "003-086": (ALL_GONE, "true"),
 }
+CONTRARY = {claim: plant for claim, (plant, _) in TURNED.items()}
 OTHERWISE: dict[str, tuple[str, Plant, str]] = {
     "large weights that do not explode": (
         "003-075",
@@ -90,9 +91,9 @@ def test_the_word(claim: str) -> None:
     assert record(claim).verdict == WORDS[claim]
 
 
-@pytest.mark.parametrize("claim", CONTRARY)
+@pytest.mark.parametrize("claim", TURNED)
 def test_contrary_evidence_turns_the_word(claim: str) -> None:
-    plant, word = CONTRARY[claim]
+    plant, word = TURNED[claim]
     assert record(claim, plant(committed())).verdict == word != WORDS[claim]
 
 
