@@ -91,3 +91,9 @@ def test_unknown_words_are_named() -> None:
         fresh("gru", 4, SEEDS)
     with pytest.raises(ResiduaError, match="middle"):
         sequences("middle", 1, 1, 2, torch.Generator())
+
+
+def test_the_bias_given_is_that_of_the_forget_gates() -> None:
+    weights, (x, _) = fresh("lstm", UNITS, SEEDS, 9.0, "float64"), drawn()
+    assert run(weights, x.double()).forget.min() > 0.99
+    assert run(fresh("lstm", UNITS, SEEDS, -9.0, "float64"), x.double()).forget.max() < 0.01
