@@ -1,8 +1,7 @@
 """The top of the README: what its findings give, to the letter; a changed number changes it; a missing one is named."""
 
 import dataclasses
-import subprocess
-import sys
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,15 +9,15 @@ import matplotlib.style
 import pytest
 
 from residua_bridge import figures
-from residua_bridge.claims import Evidence
+from residua_bridge.claims import Evidence, ledger
 from residua_bridge.findings import Section
-from residua_bridge.highlights import UnsupportedError, update, write_all
+from residua_bridge.highlights import UnsupportedError, update
 from residua_bridge.highlights import __main__ as command
+from residua_bridge.highlights.closing import judged, trust
 from residua_bridge.highlights.picture import NAME, Glance, _canvas, draw, glance
 from residua_bridge.highlights.readme import BEGIN, END
 from residua_bridge.highlights.row import at_most, barred, listed, percent, shown
 from residua_bridge.highlights.rows import BATCHNORM, ON_SIN, PASSES_FOR, ROWS
-from residua_bridge.highlights.trust import trust
 from residua_network import ResiduaError
 
 from .claims.planting import Plant, cell, committed, unproved, verdict
@@ -28,6 +27,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 USED = (
     BATCHNORM, "calibration", "dynamics", "finite-differences", "invariance", "layernorm-width", "minimax",
     "normalization", "plain-nets", "residual-growth", "residual-taylor", "sin-fit", "swell",
+    "universal-approximation",
 )  # fmt: skip
 
 
@@ -76,6 +76,9 @@ ALTERED: dict[str, tuple[Plant, ...]] = {
     "large_rates": (cell("invariance", "Rates with normalisation", "‖w‖² after a step", times(2)),),
     "gradient_check": (cell("finite-differences", "How far a right", "measured", 0.7, dtype="float32", step="usual"),),
     "closest_polynomial": (cell("sin-fit", "Which T_n is closest", "closest for", 2, degree_n=11),),
+    "built_or_trained": (
+        cell("universal-approximation", "Constructed against", "trained by Adam: median", 5e-5, width=32),
+    ),
     "two_relus": (
         cell("minimax", "Hard sigmoids of lib", "largest error, at least", 0.07, hard_sigmoid="torch: relu6(x + 3)/6"),
     ),
@@ -140,6 +143,10 @@ REFUTED: dict[str, tuple[Plant, ...]] = {
         cell("finite-differences", "How far a right", "measured", 0.9, dtype="float64", step="usual"),
     ),
     "closest_polynomial": (cell("sin-fit", "Which T_n is closest", "closest for", 20, degree_n=11),),
+    "built_or_trained": (
+        cell("universal-approximation", "Constructed against", "then second order: median", 5e-7, width=32),
+        cell("universal-approximation", "Constructed against", "floor", 1e-6, width=32),
+    ),
     "two_relus": (
         cell("minimax", "The nearest ramps", "no ramp is nearer than", 0.04),
         cell("minimax", "The nearest ramps", "reached", 0.06),
@@ -176,8 +183,14 @@ def test_a_missing_report_is_named(report: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_no_other_report_is_needed() -> None:
-    assert update(README, {name: committed()[name] for name in USED}) == update(README, committed())
+def test_the_claims_are_counted() -> None:
+    found = ledger(committed())
+    said = judged(committed()).words
+    counts = [int(word) for word in re.findall(r"[0-9]+", said)]
+    assert counts[0] == len(found) == sum(counts[1:])
+    assert f"{sum(one.verdict == 'false' for one in found)} do not hold" in said
+    fewer = judged({name: sections for name, sections in committed().items() if name != "standardising"}).words
+    assert int(re.findall(r"([0-9]+) are not confirmed", fewer)[0]) > 1
 
 
 @pytest.mark.parametrize("readme", ["", BEGIN, f"{END}\n{BEGIN}", f"{BEGIN}{BEGIN}{END}", f"{BEGIN}{END}{END}"])
@@ -315,17 +328,11 @@ def test_a_picture_of_a_number_that_is_never_confirmed_is_refused() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / "README.md").write_text(f"# t\n{BEGIN}{END}\n", encoding="utf-8")
-    for name in USED:
+    for name in committed():
         folder = tmp_path / "reports" / name
         folder.mkdir(parents=True)
         (folder / "findings.json").symlink_to(ROOT / "reports" / name / "findings.json")
     return tmp_path
-
-
-def test_block_and_picture_are_written(checkout: Path) -> None:
-    assert write_all(checkout) == [checkout / "README.md", checkout / "reports" / NAME]
-    assert (checkout / "README.md").read_text(encoding="utf-8") == update(f"# t\n{BEGIN}{END}\n", committed())
-    assert (checkout / "reports" / NAME).read_bytes() == (ROOT / "reports" / NAME).read_bytes()
 
 
 def status(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -359,8 +366,11 @@ def test_bad_input_is_one_line_and_status_2(
     assert (code, "expected reports with findings.json, got none" in said) == (2, True)
 
 
-def test_the_module_runs(checkout: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "residua_bridge.highlights"], cwd=checkout, capture_output=True, text=True, timeout=60
-    )
-    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["README.md", f"reports/{NAME}"], "")
+def test_the_command_writes_both(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(checkout)
+    assert command.main([]) == 0
+    assert capsys.readouterr() == (f"README.md\nreports/{NAME}\n", "")
+    assert (checkout / "README.md").read_text(encoding="utf-8") == update(f"# t\n{BEGIN}{END}\n", committed())
+    assert (checkout / "reports" / NAME).read_bytes() == (ROOT / "reports" / NAME).read_bytes()

@@ -1,20 +1,17 @@
 """The block of the README that residua writes: between two markers, from the findings alone."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from residua_bridge.claims import Evidence
+from residua_bridge.claims.ledger import Reports
 from residua_bridge.claims.reading import findings_in, folder_of
-from residua_bridge.findings import Section
 from residua_bridge.formats.markdown import FILE, text
+from residua_bridge.highlights.closing import Sentence, judged, trust
 from residua_bridge.highlights.picture import NAME, TITLE, caption, draw, glance
 from residua_bridge.highlights.row import Highlight
 from residua_bridge.highlights.rows import ROWS
-from residua_bridge.highlights.trust import trust
 from residua_bridge.writer import replace_file
 from residua_network import ResiduaError
-
-Reports = Mapping[str, Sequence[Section]]
 
 BEGIN = "<!-- Written by python -m residua_bridge.highlights, from the findings of the reports; do not edit. -->"
 END = "<!-- End of what is written from the findings. -->"
@@ -27,17 +24,16 @@ def update(readme: str, reports: Reports) -> str:
         raise ResiduaError(f"{README}: expected one line {BEGIN!r} and after it one {END!r}, got something else")
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{block(Evidence(reports))}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{block(reports)}\n\n{END}{after}"
 
 
-def block(e: Evidence) -> str:
-    """Picture, table, and how far to trust them."""
-    story = glance(e)
-    rows = [_row(highlight(e)) for highlight in ROWS]
-    head = ["| It is said | residua finds | Report |", "| --- | --- | --- |"]
-    return "\n\n".join(
-        (f"![{TITLE}]({REPORTS}/{NAME})", text(caption(story)), "\n".join([*head, *rows]), _linked(trust(e)))
-    )
+def block(reports: Reports) -> str:
+    """Picture, table, how many claims hold, and how far to trust all this."""
+    e = Evidence(reports)
+    story, rows = caption(glance(e)), [_row(highlight(e)) for highlight in ROWS]
+    table = "\n".join(["| It is said | residua finds | Report |", "| --- | --- | --- |", *rows])
+    closing = " ".join(map(_linked, (judged(reports), trust(e))))
+    return "\n\n".join((f"![{TITLE}]({REPORTS}/{NAME})", text(story), table, closing))
 
 
 def _row(one: Highlight) -> str:
@@ -45,10 +41,8 @@ def _row(one: Highlight) -> str:
     return f"| {text(one.said)} | **{text(one.strong)}** {text(one.found)} | {links} |"
 
 
-def _linked(trusted: tuple[str, str, str]) -> str:
-    """A sentence, and the link that it ends in."""
-    words, link, study = trusted
-    return f"{text(words)} [{text(link)}]({_place(study)})."
+def _linked(one: Sentence) -> str:
+    return f"{text(one.words)} [{text(one.link)}]({_place(one.study)})."
 
 
 def _place(study: str) -> str:

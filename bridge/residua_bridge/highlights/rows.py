@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 from residua_bridge.claims import Evidence, Look
+from residua_bridge.claims.evidence import Where
 from residua_bridge.highlights.row import Highlight, at_most, barred, listed, percent, require, shown
 
 BATCHNORM, DYNAMICS, SIN = "batchnorm-explosion", "dynamics", "sin-fit"
@@ -275,7 +276,8 @@ def closest_polynomial(e: Evidence) -> Highlight:
 
 def built_or_trained(e: Evidence) -> Highlight:
     """Weights that are written down against weights that are learnt."""
-    name, report, where = "built or trained", "universal-approximation", {"activation": "relu", "width": 32}
+    name, report, width = "built or trained", "universal-approximation", 32
+    where: Where = {"activation": "relu", "width": width}
     table = e.table(report, "Constructed against trained")
     _setting(name, table, "Adam")
     _setting(name, table, "sin")
@@ -288,7 +290,7 @@ def built_or_trained(e: Evidence) -> Highlight:
     require(floor < built < later < adam, name, "what is built is nearer than what is trained")
     return Highlight(
         said="Universal approximation explains how networks learn functions",
-        strong=f"It says that good weights exist, not that training finds them: on sin {where['width']} ReLUs built "
+        strong=f"It says that good weights exist, not that training finds them: on sin {width} ReLUs built "
         f"by hand "
         f"have the mean square error {shown(built, 2)}, trained ones {shown(adam, 2)}",
         found=f"(median of {seeds} seeds, Adam; {shown(later, 2)} after a second-order method). No weights have less "
@@ -383,13 +385,14 @@ ROWS: tuple[Callable[[Evidence], Highlight], ...] = (
     he_and_batch_norm,
     he_mean,
     mean_or_typical,
+    linearised,
     dropped_projector,
     order_in_the_block,
-    linearised,
     large_rates,
     gradient_check,
-    closest_polynomial,
-    taylor_blocks,
+    built_or_trained,
     two_relus,
+    taylor_blocks,
+    closest_polynomial,
     swell,
 )
