@@ -101,7 +101,7 @@ def _descended(
             scale = largest.detach().clamp_min(torch.finfo(torch.float64).tiny)[:, None]
             mean = ((error / scale) ** power).mean(dim=1) ** (1 / power) * scale[:, 0]
             optimiser.zero_grad()
-            mean.sum().backward()
+            mean.sum().backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             fall.step()
     return best, least

@@ -1,6 +1,7 @@
 """One sigmoid against a hard sigmoid: the same number seen from the other side, at every width."""
 
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 import numpy as np
@@ -61,6 +62,11 @@ def sigmoid_model(steepness: float, height: float, lowest: float) -> torch.nn.Se
 def hard(x: Floats, width: float = 1.0) -> Floats:
     """The ramp from 0 to 1 between −width and width."""
     return np.asarray(np.clip((x / width + 1) / 2, 0.0, 1.0))
+
+
+def ramp_error(model: torch.nn.Module, width: float, x: Floats) -> Floats:
+    """The ramp of that width minus a torch model's output."""
+    return np.asarray(hard(x, width) - measure(model, "output", x[:, None]).values[:, 0])
 
 
 def constants_of(best: BestRamp) -> tuple[float, float, float]:
@@ -131,11 +137,9 @@ class NearestSigmoids:
         for width in settings.track(SCALED, self.title):
             model = sigmoid_model(steep / width, height, lowest)
             at = np.concatenate([places, -places]) * width
-            off = abs(hard(at, width) - measure(model, "output", at[:, None]).values[:, 0])
+            off = abs(ramp_error(model, width, at))
             held = sigmoid_model(mean_steep / width, 1.0, 0.0)
-            whole = integrated(
-                lambda x, m=held, w=width: hard(x, w) - measure(m, "output", x[:, None]).values[:, 0], width
-            )
+            whole = integrated(partial(ramp_error, held, width), width)
             suprema.append(float(off.max()))
             means.append(whole)
             rows.append((width, 1 / (2 * width), error, suprema[-1], width * integral, whole))
@@ -209,7 +213,7 @@ def stated_curve(ends: Ends, x: Floats) -> Floats:
 
 def _seen(ends: Ends, x: Floats) -> Floats:
     model = sigmoid_model(*constants_of(best_ramp(ends)))
-    return np.asarray(hard(x) - measure(model, "output", x[:, None]).values[:, 0])
+    return ramp_error(model, 1.0, x)
 
 
 def _table() -> Table:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from flint import arb
 
 from residua_bridge.compare import compare
 from residua_bridge.experiments.minimax_ramps import UNIT, measured_error, outward, ramp_model
@@ -90,7 +91,7 @@ class Squares:
 
 def _measured(knot: float) -> float:
     with balls.precision(BITS):
-        ramp = Ramp(balls.flint.arb(knot), balls.flint.arb(0))
+        ramp = Ramp(arb(knot), arb(0))
         model = ramp_model(ramp)
     return integrated(lambda x: measured_error(model, x), knot)
 

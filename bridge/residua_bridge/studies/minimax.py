@@ -183,8 +183,8 @@ STUDY = Study(
                 "The law $N^2 \\cdot$ error → C is derived in the report sin-fit for every f; here it is met by "
                 "certified optima of six functions.",
             ),
-            (1, 2, 3, 4, 8, 16, 63),
-            By((8, 12, 16, 24, 32, 48), (8, 16, 32, 64, 128, 256)),
+            (1, 2, 3, 4, 8, 16, 64),
+            By((4, 8, 16, 32, 64), (8, 16, 32, 64, 128, 256)),
         ),
         SquarePieces(
             NAME,
@@ -193,14 +193,19 @@ STUDY = Study(
                 "In the mean square each piece is its own best line, if it need not meet its neighbours. Where f is "
                 "convex on both sides of a knot, "
                 "the best ones meet all the same (first derivation).",
-                "Floors: on a piece where |f''| ≥ q a line leaves at least $q^2 h^5/720$, exactly, not only for short "
-                "pieces; more knots "
-                "than allowed are put at the borders of K cells, and Hölder's inequality gives the least of the sum "
-                "(second derivation). The floor is "
-                "certified for every N, and its limit is the law.",
+                "Floors for every N: on a piece where |f''| ≥ q a line leaves at least $q^2 h^5/720$, exactly, not "
+                "only for "
+                "short pieces; more knots than allowed are put at the borders of K cells, and Hölder's inequality "
+                "gives the "
+                "least of the sum (second derivation). Its limit is the law.",
+                "For few pieces that floor is low. There f'' is bounded on 800 cells, each piece is cut down to "
+                "whole cells, "
+                "and what it leaves is bounded by two of Legendre's polynomials (third derivation); the least sum "
+                "over all "
+                "placings of the pieces is found by dynamic programming.",
             ),
             (1, 2, 4, 8, 16, 32, 64),
-            By((12, 16, 24, 32, 48), (16, 32, 64, 96, 128)),
+            By((4, 8, 16, 32, 64), (8, 16, 32, 64, 128)),
         ),
         Trained(
             NAME,
@@ -216,7 +221,7 @@ STUDY = Study(
                 "ones: a poor picture of a sigmoid, and "
                 "descent does not turn a unit round. Such networks are listed by themselves.",
             ),
-            By(16, 64),
+            By(12, 64),
             By(300, 1500),
         ),
     ),

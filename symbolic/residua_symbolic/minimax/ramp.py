@@ -7,7 +7,7 @@ Measured from 1/2 both are odd, so x ≥ 0 is enough: φ(x) = σ(x) − 1/2 agai
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from math import inf
 from typing import Any, Literal
 
@@ -145,12 +145,8 @@ def digits(lower: Any, upper: Any, most: int = 40, scale: int = 1) -> str:
     """The decimals that two bounds of one number share, times `scale`: what follows is not known to be 0."""
     with balls.precision(BITS):
         both = [(scale * ball).str(most, radius=False) for ball in (lower.lower(), upper.upper())]
-    shared = 0
-    for a, b in zip(*both, strict=False):
-        if a != b:
-            break
-        shared += 1
-    return both[0][:shared]
+    shared = [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(*both, strict=False))]
+    return "".join(shared[:-1])  # the last one may be rounded
 
 
 # Ramps from 0 to 1 that libraries call a hard sigmoid, by the slope.

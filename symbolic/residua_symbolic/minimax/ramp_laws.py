@@ -193,7 +193,7 @@ def _increases(size: sp.Expr, at: sp.Expr) -> Proof:
         first = stated - sp.exp(k) / (1 + sp.exp(k)) ** 2
         chain = same(_with_root(moved), _with_root(first.subs(k, 1 / (2 * s))))
         second = -sp.diff(1 / (1 + sp.exp(k)), k)
-        return chain and same(second, stated - first) and bool(second.is_positive)
+        return bool(chain and same(second, stated - first) and second.is_positive)
 
     return Proof("chain rule; each part differentiated", holds)
 
@@ -254,7 +254,7 @@ def _least(more: sp.Expr, spent: int) -> bool:
 
 
 def _is_most_runs(right: sp.Expr) -> bool:
-    return max(map(_runs, _differences())) == right
+    return bool(max(map(_runs, _differences())) == right)
 
 
 def _is_most_one_sided(right: sp.Expr) -> bool:
@@ -262,7 +262,7 @@ def _is_most_one_sided(right: sp.Expr) -> bool:
     slopes = (sp.Integer(-1), sp.Integer(0), sp.Rational(1, 2), sp.Integer(1), sp.Integer(2))
     orders = set(permutations("ttk"))
     found = [_one_sided(order, (sp.Integer(0), m, n)) for order in orders for m in slopes for n in slopes]
-    return max(map(_runs, found)) == right
+    return bool(max(map(_runs, found)) == right)
 
 
 def _one_sided(order: Iterable[str], slopes: Sequence[sp.Rational]) -> list[sp.Rational]:

@@ -21,7 +21,7 @@ FAR = 90  # e^(-2·90) is below the width that counts as narrow
 NEAR_RAMP, NEAR_SIGMOID = 2.7, 3.2  # starts of Newton's steps
 
 
-class Dilogarithm(sp.Function):  # type: ignore[misc]
+class Dilogarithm(sp.Function):
     """Li₂(−e^(−k)) = Σ (−1)^n e^(−nk)/n² as a function of k; SymPy's `polylog` is what it stands for."""
 
     @classmethod

@@ -23,7 +23,7 @@ from residua_symbolic.minimax.targets import FLOATS, TARGETS, Target
 from residua_symbolic.series.approximation.piecewise_linear import PiecewiseLinear
 
 MOST = 256  # pieces
-HALVINGS = 100  # of the error; a float has 53 bits
+LEAST = 1e-9  # of the error of one piece; what no number of pieces up to MOST comes near
 TINY = 1e-13  # of the interval: where two knots count as one
 
 
@@ -47,7 +47,7 @@ def best_pieces(name: str, pieces: int) -> BestPieces:
     error = _balanced(target, pieces)
     knots = _knots(target, error, pieces)
     with balls.precision():
-        lower = _smallest([_three_points(target, triple) for triple in _triples(target, knots)])
+        lower = _smallest([_three_points(target, triple) for triple in _triples(target, knots, error)])
         values = _values(target, knots, error)
         upper = _largest(target, knots, values)
     if target.odd:
@@ -57,22 +57,25 @@ def best_pieces(name: str, pieces: int) -> BestPieces:
 
 
 def _balanced(target: Target, pieces: int) -> float:
-    """The e with which the last piece ends at the end."""
-    low, high = 0.0, _middle_error(target) if target.odd else _gap(target, 0.0, target.end) / 2
-    for _ in range(HALVINGS):
-        error = (low + high) / 2
-        if error in (low, high):
-            break
-        low, high = (low, error) if _knots(target, error, pieces)[-1] >= target.end else (error, high)
-    return high
+    """The e with which the last piece is off by as much as the others."""
+    if pieces == 1:
+        return _middle_error(target) if target.odd else _gap(target, 0.0, target.end) / 2
+
+    def surplus(error: float) -> float:
+        start = _knots(target, error, pieces)[-2]
+        return 2 * error - (_gap(target, start, target.end) if start < target.end else 0.0)
+
+    most = _middle_error(target) if target.odd else _gap(target, 0.0, target.end) / 2
+    return float(brentq(surplus, most * LEAST, most, xtol=most * LEAST**2))
 
 
 def _knots(target: Target, error: float, pieces: int) -> list[float]:
-    """t_0, …, of x > 0: 0 and N more, or the (N + 1)/2 positive ones of an odd f; each piece as long as e admits."""
+    """t_0, …, of x > 0: 0 and N more, or the (N + 1)/2 positive ones of an odd f; each piece but the last as long as e
+    admits."""
     knots = [_middle_end(target, error)] if target.odd else [0.0]
-    for _ in range((pieces - 1) // 2 if target.odd else pieces):
+    for _ in range(((pieces - 1) // 2 if target.odd else pieces) - 1):
         knots.append(_next(target, knots[-1], error))
-    return knots
+    return [*knots, target.end] if pieces > 1 or not target.odd else [target.end]
 
 
 def _middle_error(target: Target) -> float:
@@ -82,9 +85,10 @@ def _middle_error(target: Target) -> float:
     def apart(slope: float) -> float:
         return _bulge(target, slope) - (slope * end - value)
 
-    return _bulge(target, brentq(apart, value / end, _steepest(target)))
+    return _bulge(target, float(brentq(apart, value / end, _steepest(target))))
 
 
+@cache
 def _steepest(target: Target) -> float:
     """f'(0)."""
     with balls.precision():
@@ -105,7 +109,9 @@ def _middle_slope(target: Target, error: float) -> float:
     flat = steep
     while _bulge(target, flat) < error:
         flat *= 0.9
-    return brentq(lambda slope: _bulge(target, slope) - error, flat, steep, xtol=1e-16) if flat < steep else steep
+    if flat == steep:
+        return steep
+    return float(brentq(lambda slope: _bulge(target, slope) - error, flat, steep, xtol=1e-16))
 
 
 def _middle_end(target: Target, error: float) -> float:
@@ -118,7 +124,7 @@ def _middle_end(target: Target, error: float) -> float:
 
     if below(end) >= 0:
         return end
-    return brentq(below, float(target.parallel(FLOATS, slope)) if error else 0.0, end, xtol=1e-15)
+    return float(brentq(below, float(target.parallel(FLOATS, slope)) if error else 0.0, end, xtol=1e-15))
 
 
 def _gap(target: Target, a: float, b: float) -> float:
@@ -135,31 +141,19 @@ def _next(target: Target, start: float, error: float) -> float:
     """The knot up to which a chord from `start` is off by 2e; the end, if it is not reached."""
     if start >= target.end or _gap(target, start, target.end) <= 2 * error:
         return target.end
-    return brentq(lambda b: _gap(target, start, b) - 2 * error, start, target.end, xtol=1e-15)
+    return float(brentq(lambda b: _gap(target, start, b) - 2 * error, start, target.end, xtol=1e-15))
 
 
-def _triples(target: Target, knots: Sequence[float]) -> list[tuple[float, float, float]]:
+def _triples(target: Target, knots: Sequence[float], error: float) -> list[tuple[float, float, float]]:
     """Three points a piece at which its error alternates."""
     found = []
     for a, b in pairwise(knots):
         slope = (float(target.at(b)) - float(target.at(a))) / (b - a)
         found.append((a, min(max(float(target.parallel(FLOATS, slope)), a), b), b))
     if target.odd:
-        place = float(target.parallel(FLOATS, _middle_slope(target, _error_at(target, knots[0]))))
+        place = float(target.parallel(FLOATS, _middle_slope(target, error)))
         found.append((-place, place, knots[0]))
     return found
-
-
-def _error_at(target: Target, knot: float) -> float:
-    """The e whose middle piece ends at this knot."""
-    high = _middle_error(target)
-    low = 0.0
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (low, middle) if _middle_end(target, middle) >= knot else (middle, high)
-    return high
 
 
 def _values(target: Target, knots: Sequence[float], error: float) -> list[float]:

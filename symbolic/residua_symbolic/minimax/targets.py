@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import Any
 
 import flint
+import numpy as np
 import sympy as sp
 
 from residua_symbolic.domains import balls
 from residua_symbolic.domains.balls import BallDomain
-from residua_symbolic.domains.floats import FloatDomain
+from residua_symbolic.domains.floats import FloatDomain, Floats
 from residua_symbolic.expressions.conversion import from_sympy
 from residua_symbolic.expressions.evaluation import evaluate
 from residua_symbolic.expressions.graph import Graph
@@ -24,9 +25,9 @@ ROOT = 20  # x = u^20 makes x^(αp) smooth for the α of all targets and p = 2/5
 class Target:
     """f on [0, end], or on [−end, end] if it is odd there; its second derivative has one sign for x > 0.
 
-    `value` and `parallel` (where f has a given slope) are maps over a domain, `formula` is the same f in SymPy terms
-    (for an odd one that of x > 0). `bend` is |f''|, which is x^`power` times what is smooth: `smooth`, over the domain
-    of complex balls. |f''| has no least value inside an interval of x > 0: it is largest somewhere and falls from there.
+    `value` and `parallel` (where f has a given slope) are maps over a domain, `formula` is the same f for SymPy (of an
+    odd one for x > 0). `bend` is |f''|, which is x^`power` times what is smooth: `smooth`, over the domain of complex
+    balls. |f''| has no least value inside an interval of x > 0: it is largest somewhere and falls from there.
     """
 
     name: str
@@ -65,6 +66,18 @@ class Target:
             limit = sp.limit(self.bend, x, 0, "+")
             return flint.arb("inf") if limit == sp.oo else flint.arb(int(limit.p)) / int(limit.q)
         return _at(self.bend, flint.arb(point))
+
+    def bend_ball(self, cell: Any) -> Any:
+        """A ball around |f''| over a ball of x > 0, or around 0 where that makes sense."""
+        return _at(self.bend, cell)
+
+    def value_at(self, points: Floats) -> Floats:
+        """f over an array of x > 0."""
+        return np.asarray(self.value(FLOATS, points))
+
+    def parallel_at(self, slopes: Floats) -> Floats:
+        """Where f has these slopes, x > 0."""
+        return np.asarray(self.parallel(FLOATS, slopes))
 
     def at(self, point: Any) -> Any:
         """f in balls, or in float64, by what it is given; also at negative x if f is odd."""

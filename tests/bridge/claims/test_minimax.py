@@ -1,0 +1,61 @@
+"""Contrary evidence for what document 004 says of sigmoids, hard sigmoids and ReLUs."""
+
+import pytest
+
+from residua_bridge.experiments.minimax_ramps import CURVE as RAMP_CURVE
+from residua_bridge.experiments.minimax_ramps import LEAST, MOST, RAMPS, WORDS
+from residua_bridge.experiments.minimax_sigmoids import ALIKE, SIGMOIDS
+from residua_bridge.experiments.minimax_sigmoids import CURVE as SIGMOID_CURVE
+from residua_bridge.experiments.minimax_sigmoids import LEAST as NO_NEARER
+from residua_symbolic.minimax.ramp_laws import NEAREST, UNITS
+from residua_symbolic.minimax.sigmoid_laws import RIVALS, SCALES
+
+from .planting import Plant, both, cell, committed, record, unproved, verdict
+
+REPORT = "minimax"
+FREE = WORDS["free"]
+
+
+def as_near_as_one_likes(table: str, least: str, most: str, ends: str) -> Plant:
+    """A certified error of 0."""
+    return both(*(cell(REPORT, table, column, 0.0, **{ends: FREE}) for column in (least, most)))
+
+
+TURNED: dict[str, tuple[tuple[Plant, str], ...]] = {  # what is planted, and the word that it makes
+    "004-108": (
+        (as_near_as_one_likes(SIGMOIDS, NO_NEARER, "reached", "values_far_out"), "true"),
+        (verdict(REPORT, SIGMOID_CURVE, "differ"), "false"),
+        (unproved(REPORT, RIVALS, "twice a derivative"), "not confirmed"),
+        (unproved(REPORT, SCALES, "a wider ramp"), "not confirmed"),
+        (verdict(REPORT, ALIKE, "differ"), "not confirmed"),
+    ),
+    "004-113": (
+        (as_near_as_one_likes(RAMPS, LEAST, MOST, "ends"), "true"),
+        (verdict(REPORT, RAMP_CURVE, "differ"), "false"),
+        (cell(REPORT, RAMPS, MOST, 0.01, ends=FREE), "false"),
+        (unproved(REPORT, UNITS, "beyond"), "not confirmed"),
+        (unproved(REPORT, NEAREST, "stretches"), "not confirmed"),
+    ),
+}
+CONTRARY = {claim: plants[0][0] for claim, plants in TURNED.items()}
+
+
+@pytest.mark.parametrize("claim", TURNED)
+def test_the_word_of_the_committed_report(claim: str) -> None:
+    found = record(claim)
+    assert found.verdict == "conditional"
+    assert found.conditions
+    assert found.evidence
+
+
+@pytest.mark.parametrize(
+    ("claim", "plant", "word"),
+    [(claim, plant, word) for claim, plants in TURNED.items() for plant, word in plants],
+)
+def test_contrary_evidence_turns_the_word(claim: str, plant: Plant, word: str) -> None:
+    assert record(claim, plant(committed())).verdict == word
+
+
+def test_numbers_of_the_texts_come_from_the_tables() -> None:
+    altered = cell(REPORT, SIGMOIDS, NO_NEARER, 0.0123456, values_far_out=FREE)(committed())
+    assert "0.012346" in record("004-108", altered).counterexample
