@@ -46,7 +46,10 @@ Profile = Annotated[str, typer.Option(help="quick (a few minutes for all) or ful
 
 @app.command()
 def report(
-    study: Annotated[list[str] | None, typer.Argument(help="names of studies; default: all, and their index")] = None,
+    study: Annotated[
+        list[str] | None,
+        typer.Argument(help="names of studies, and claims: the ledger, from the reports in the folder; default: all"),
+    ] = None,
     out: Annotated[Path, typer.Option(help="folder for the reports; a study's own is replaced whole")] = Path(
         "reports"
     ),
@@ -57,14 +60,18 @@ def report(
     """Run every study, or those named, and write their reports, with figures; for all, the ledger and an index too."""
     from functools import partial
 
+    from residua_bridge.claims.reading import findings_in, folder_of
     from residua_bridge.claims.report import NAME, claims_report
     from residua_bridge.reporting import Closing, write_all
     from residua_bridge.study import studies, studies_named
     from residua_bridge.workers import processors
 
     at_once = processors() if processes is None else processes
-    catalogue = partial(studies_named, tuple(study)) if study else studies
+    named = tuple(name for name in study or () if name != NAME)
+    catalogue = partial(studies_named, named) if study else studies
     closing = None if study else Closing(NAME, claims_report)
+    if study and NAME in study:
+        closing = Closing(NAME, lambda _: claims_report(findings_in(folder_of(out))))
     formats = tuple(format or ("markdown", "latex"))
     outcomes = write_all(catalogue, out, profile, formats, at_once, indexed=not study, closing=closing)
     raise typer.Exit(DONE if all(outcome.as_expected for outcome in outcomes) else NOT_AS_EXPECTED)

@@ -59,7 +59,7 @@ def record(claim: Claim, reports: Reports) -> Record:
         conditions=ruling.condition if word == "conditional" else "",
         correction=ruling.correction if word in ("conditional", "false") else "",
         counterexample=ruling.counterexample if word in ("conditional", "false") else "",
-        remark="; ".join(filter(None, (ruling.open if word == "undecidable" else "", ruling.remark))),
+        remark=_joined(ruling.open if word == "undecidable" else "", ruling.remark),
         evidence=evidence.seen,
         computed=_explained(claim),
     )
@@ -109,6 +109,10 @@ def _told(ruling: Ruling) -> str:
         "undecidable": (ruling.open, ruling.remark),
         "not confirmed": (ruling.remark,),
     }[ruling.word]
+    return _joined(*parts)
+
+
+def _joined(*parts: str) -> str:
     return "; ".join(part.strip().removesuffix(".") for part in parts if part)
 
 

@@ -19,8 +19,16 @@ CLAIM = (
     "decide it)."
 )
 REFUTED_BY = (
-    "other evidence: a word is computed from derivations that are proved, and from measurements made, in the run that "
+    "Other evidence: a word is computed from derivations that are proved, and from measurements made, in the run that "
     "wrote the reports named beside it. Tests plant contrary evidence for every claim and see its word change."
+)
+
+READING = (
+    "Every claim has its place in the document, its word and what belongs to it: the condition under which it holds, "
+    "what is right instead, the smallest case in which it fails. Its evidence is every look that was taken into the "
+    "reports, by report and section: steps of derivations with the proofs that passed, numbers with what is known of "
+    "their error, verdicts of comparisons with the difference and what is left unexplained of it. A word changes when "
+    "its evidence does.",
 )
 
 
@@ -57,7 +65,7 @@ def _counted(records: Sequence[Record], document: str, words: Sequence[Word]) ->
 
 
 def _sections(records: Sequence[Record]) -> list[Section]:
-    found = [Section("Counts", tables=(counts(records),))]
+    found = [Section("Counts", READING, tables=(counts(records),))]
     for document in documents():
         here = [record for record in records if record.document == document.name]
         if here:
