@@ -16,7 +16,7 @@ from residua_bridge.highlights import __main__ as command
 from residua_bridge.highlights.closing import judged, trust
 from residua_bridge.highlights.picture import NAME, Glance, _canvas, draw, glance
 from residua_bridge.highlights.readme import BEGIN, END
-from residua_bridge.highlights.row import at_most, barred, listed, percent, shown
+from residua_bridge.highlights.row import at_least, at_most, barred, listed, percent, shown
 from residua_bridge.highlights.rows import BATCHNORM, ON_SIN, PASSES_FOR, ROWS
 from residua_network import ResiduaError
 
@@ -190,7 +190,7 @@ def test_the_claims_are_counted() -> None:
     assert counts[0] == len(found) == sum(counts[1:])
     assert f"{sum(one.verdict == 'false' for one in found)} do not hold" in said
     fewer = judged({name: sections for name, sections in committed().items() if name != "standardising"}).words
-    assert int(re.findall(r"([0-9]+) are not confirmed", fewer)[0]) > 1
+    assert int(re.findall(r"([0-9]+) not confirmed", fewer)[0]) > 1
 
 
 @pytest.mark.parametrize("readme", ["", BEGIN, f"{END}\n{BEGIN}", f"{BEGIN}{BEGIN}{END}", f"{BEGIN}{END}{END}"])
@@ -243,6 +243,7 @@ def test_barred(value: float, bar: float, words: str) -> None:
 def test_other_words() -> None:
     assert percent(0.00137611) == "0.14 %"
     assert at_most(0.00270) == "0.003"
+    assert at_least(5.29e-7) == "5.2 × 10⁻⁷"
     assert at_most(0.0031) == "0.004"
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert listed(["a"]) == "a"

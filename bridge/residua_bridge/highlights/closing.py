@@ -12,8 +12,8 @@ _SAID = {
     "true": "{} hold as written",
     "conditional": "{} under a condition that they do not state",
     "false": "{} do not hold",
-    "undecidable": "{} cannot be decided",
-    "not confirmed": "{} are not confirmed",
+    "undecidable": "{} are undecidable",
+    "not confirmed": "{} not confirmed",
 }
 
 
@@ -50,8 +50,7 @@ def trust(e: Evidence) -> Sentence:
     wrong, caught = found("true laws that differ"), found("wrong laws more than 4 standard errors off")
     return Sentence(
         f"Can such verdicts be wrong themselves? It was counted: {wrong} true laws were called wrong, and {caught} "
-        f"wrong "
-        "ones, planted more than 4 standard errors off, were caught:",
+        "wrong ones, planted more than 4 standard errors off, were caught:",
         "how far the verdicts can be trusted",
         report,
     )

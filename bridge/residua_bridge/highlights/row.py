@@ -59,9 +59,15 @@ def _rounded(value: float, place: int) -> str:
 
 
 def at_most(value: float) -> str:
-    """One significant digit, rounded up: for a bound from above of numbers that are not listed."""
+    """One significant digit, rounded up: for a bound from above of a positive number."""
     place = math.floor(math.log10(value))
     return shown(math.ceil(value / 10.0**place) * 10.0**place, 1)
+
+
+def at_least(value: float, digits: int = 2) -> str:
+    """So many significant digits, rounded down: for a bound from below of a positive number."""
+    place = math.floor(math.log10(value)) + 1 - digits
+    return shown(math.floor(value / 10.0**place) * 10.0**place, digits)
 
 
 def percent(share: float, digits: int = 2) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from residua_bridge.claims import Evidence, Look
 from residua_bridge.claims.evidence import Where
-from residua_bridge.highlights.row import Highlight, at_most, barred, listed, percent, require, shown
+from residua_bridge.highlights.row import Highlight, at_least, at_most, barred, listed, percent, require, shown
 
 BATCHNORM, DYNAMICS, SIN = "batchnorm-explosion", "dynamics", "sin-fit"
 BATCH = 32
@@ -42,11 +42,9 @@ def popular_growth(e: Evidence) -> Highlight:
         said=f"With batch norm and ReLU the squared gradient grows by π/(π−1) = {shown(popular, 4)} a layer",
         strong=f"{listed([shown(value, 4) for value in measured])} (± {at_most(bar)} or less) at depths "
         f"{listed(list(map(str, rows)))}.",
-        found=f"At depth {taken[0]} two errors cancel: {shown(edge, 2)} of the first layer, +{shown(batch, 2)} of "
-        f"the batch "
-        f"of {BATCH}. An inner layer grows by exactly {shown(inner_growth(e), 5)} at this batch, and the law that "
-        f"knows "
-        "the first layer meets every depth",
+        found=f"At depth {taken[0]} two errors cancel: {shown(edge, 2)} of the first layer, +{shown(batch, 2)} of the "
+        f"batch of {BATCH}. An inner layer grows by exactly {shown(inner_growth(e), 5)} at this batch, and the law "
+        "that knows the first layer meets every depth",
         links=(("batch norm", BATCHNORM),),
     )
 
@@ -73,8 +71,7 @@ def he_and_batch_norm(e: Evidence) -> Highlight:
         strong=f"At He's initialisation batch norm makes them explode: {shown(10**normed, 2)} where it is "
         f"{shown(10**without, 2)} without",
         found=f"(squared gradient through {layers} layers, batch {BATCH}, typical net). It hurts wherever fan-in × "
-        f"variance "
-        f"of the weights lies between {shown(low)} and {shown(high)}; He's is {shown(he, 1)}",
+        f"variance of the weights lies between {shown(low)} and {shown(high)}; He's is {shown(he, 1)}",
         links=(("batch norm", BATCHNORM),),
     )
 
@@ -99,8 +96,7 @@ def he_mean(e: Evidence) -> Highlight:
         said="He initialisation keeps gradients at their size, however deep the net",
         strong=f"The mean is {shown(mean, 1)}, a typical net has {shown(median, 2)}",
         found=f"(squared gradient, width {width}, {depth} layers; derived: {shown(law, 2)}). The mean is exact at "
-        f"every "
-        f"depth; of the sum that was measured, {percent(share)} sits in the largest hundredth of the nets",
+        f"every depth; of the sum that was measured, {percent(share)} sits in the largest hundredth of the nets",
         links=(("plain nets", report),),
     )
 
@@ -123,8 +119,8 @@ def mean_or_typical(e: Evidence) -> Highlight:
         said="Layer norm keeps gradients from vanishing and from exploding",
         strong=f"Their mean grows to {shown(mean)}, that of a typical net falls to {shown(typical)}",
         found=f"(squared gradient, linear net of width and depth {where['n']}, exact laws; measured for the latter: "
-        f"{barred(math.exp(log), math.exp(log) * error)}). Proved for every width: which mean one reports decides "
-        f"the word",
+        f"{barred(math.exp(log), math.exp(log) * error)}). Proved for every width: which mean one reports decides the "
+        "word",
         links=(("layer norm", report),),
     )
 
@@ -145,8 +141,7 @@ def dropped_projector(e: Evidence) -> Highlight:
     return Highlight(
         said=r"The Jacobian of a normalised layer is $\frac{g}{\sigma} W$",
         strong=f"Off by {percent(one)} for one layer norm of width {width}, by {percent(deep, 3)} through {layers} "
-        f"layers of "
-        f"width {narrow}.",
+        f"layers of width {narrow}.",
         found="Mean and variance depend on the input too; what that adds takes two directions out of the gradient, "
         f"and at {nothing} all of it",
         links=(("normalisation", report),),
@@ -173,11 +168,9 @@ def order_in_the_block(e: Evidence) -> Highlight:
     return Highlight(
         said="Through $L$ pre-norm blocks the squared gradient grows by $1+L$, through post-norm blocks not at all",
         strong=f"Swap ReLU and Linear in the block, and {seen(pre)} becomes {seen(swapped)}; post-norm, {seen(post)} "
-        f"becomes "
-        f"{seen(post_swapped)}",
+        f"becomes {seen(post_swapped)}",
         found=f"({blocks} blocks, width {width}). Laws, in the limit of width: {shown(law(pre), 2)} and "
-        f"{shown(law(swapped))}, "
-        f"{shown(law(post), 1)} and {shown(law(post_swapped), 2)}",
+        f"{shown(law(swapped))}, {shown(law(post), 1)} and {shown(law(post_swapped), 2)}",
         links=(("residual nets", report),),
     )
 
@@ -195,11 +188,10 @@ def linearised(e: Evidence) -> Highlight:
     require(popular and min(off) > 4, "linearised networks", "the exponent is not −1/2")
     return Highlight(
         said="Training stays close to the linearised network (tangent kernel), at a distance that falls as "
-        "$n^{-1/2}$ with "
-        "the width $n$",
+        f"$n^{-1 / 2}$ with the width $n$",
         strong=f"The exponent is {exponent(2)} with two hidden layers, {exponent(1)} with one:",
         found=f"{shown(off[0], 2)} and {shown(off[1], 2)} standard errors from −1/2 (tanh, weights of variance "
-        f"1/fan-in)",
+        "1/fan-in)",
         links=(("dynamics", DYNAMICS),),
     )
 
@@ -226,10 +218,8 @@ def large_rates(e: Evidence) -> Highlight:
         said="Batch norm allows larger learning rates",
         strong=f"{where[rates]:,.0f} times the largest stable one does not diverge:".replace(",", " "),
         found=f"the first step takes ‖w‖² from {shown(before, 2)} to {shown(after, 2)}, and from then on the rate in "
-        f"effect "
-        f"is {shown(effective, 1)} of that limit. Train γ and β as well, and at {shown(beyond, 2)} times the limit "
-        f"the loss "
-        f"is {shown(blown, 2)} after 12 steps",
+        f"effect is {shown(effective, 1)} of that limit. Train γ and β as well, and at {shown(beyond, 2)} times the "
+        f"limit the loss is {shown(blown, 2)} after 12 steps",
         links=(("invariance", report),),
     )
 
@@ -247,9 +237,8 @@ def gradient_check(e: Evidence) -> Highlight:
     return Highlight(
         said=f"Check gradients by finite differences, step {shown(table.number('h', '', usual), 1)}",
         strong=f"In float32 a right gradient is then {percent(off)} off,",
-        found=f"{percent(least)} at the best step, {shown(table.number('h', '', best), 2)}. Step and tolerance can "
-        f"be computed "
-        f"(in float64 this step does: {shown(fine, 2)} off)",
+        found=f"{percent(least)} at the best step, {shown(table.number('h', '', best), 2)}. Step and tolerance can be "
+        f"computed (in float64 this step does: {shown(fine, 2)} off)",
         links=(("finite differences", report),),
     )
 
@@ -290,12 +279,10 @@ def built_or_trained(e: Evidence) -> Highlight:
     require(floor < built < later < adam, name, "what is built is nearer than what is trained")
     return Highlight(
         said="Universal approximation explains how networks learn functions",
-        strong=f"It says that good weights exist, not that training finds them: on sin {width} ReLUs built "
-        f"by hand "
-        f"have the mean square error {shown(built, 2)}, trained ones {shown(adam, 2)}",
+        strong=f"It says that good weights exist, not that training finds them: on sin {width} ReLUs with computed "
+        f"weights have the mean square error {shown(built, 2)}, trained ones {shown(adam, 2)}",
         found=f"(median of {seeds} seeds, Adam; {shown(later, 2)} after a second-order method). No weights have less "
-        f"than "
-        f"{shown(floor, 2)}: proved",
+        f"than {at_least(floor)}: proved",
         links=(("universal approximation", report),),
     )
 
@@ -368,9 +355,8 @@ def swell(e: Evidence) -> Highlight:
     return Highlight(
         said="Symbolic derivatives swell beyond use",
         strong=f"{shown(tree, 2)} nodes as a tree, {operations} operations as a graph:",
-        found=f"the same derivative, of level {level} of the logistic map, counted exactly. What swells is the way "
-        f"of writing "
-        "it down",
+        found=f"the same derivative, of level {level} of the logistic map, counted exactly. What swells is the way of "
+        "writing it down",
         links=(("swell", report),),
     )
 
