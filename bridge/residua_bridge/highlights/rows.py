@@ -188,7 +188,7 @@ def linearised(e: Evidence) -> Highlight:
     require(popular and min(off) > 4, "linearised networks", "the exponent is not −1/2")
     return Highlight(
         said="Training stays close to the linearised network (tangent kernel), at a distance that falls as "
-        f"$n^{-1 / 2}$ with the width $n$",
+        "$n^{-1/2}$ with the width $n$",
         strong=f"The exponent is {exponent(2)} with two hidden layers, {exponent(1)} with one:",
         found=f"{shown(off[0], 2)} and {shown(off[1], 2)} standard errors from −1/2 (tanh, weights of variance "
         "1/fan-in)",
