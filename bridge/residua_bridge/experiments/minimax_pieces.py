@@ -170,8 +170,7 @@ def _constants() -> Table:
     columns = ("function", "on", "$C_2$", "radius of $C_2$", "$C$", "radius of $C$")
     caption = (
         "$C_2 = (\\int |f''|^{2/5})^5/(720 L)$ and $C = (\\int |f''|^{1/2})^2/16$ by certified quadrature; they are "
-        "finite for "
-        "√x and $x^{3/2}$, too, whose second derivatives are not."
+        "finite for √x and $x^{3/2}$, too, whose second derivatives are not."
     )
     return Table(CONSTANTS, columns, tuple(rows), caption)
 
@@ -291,9 +290,8 @@ class SquarePieces:
         columns = ("function", "on", "pieces N", FLOOR, UNCONNECTED, CONTINUOUS, "continuous over $C_2 N^{-4}$")
         caption = (
             "Mean square errors. The floor is certified, for every function with N pieces: by cells here, closed for "
-            "larger "
-            "N. The fits are found by descent from several placings of the knots: they bound the least error from "
-            "above."
+            "larger N. The fits are found by descent from several placings of the knots: they bound the least error "
+            "from above."
         )
         return Table(SQUARES, columns, tuple(rows), caption)
 
@@ -311,8 +309,8 @@ class SquarePieces:
         curves.append(Curve("the law", "other", (1.0, float(MANY[-1])), (1.0, 1.0)))
         caption = (
             "Mean square error times N⁴ over the constant of the law. The floors hold for every function with N "
-            "pieces, "
-            "up to 64 by cells, then in closed form: these reach the law from below, slowly, without assuming it."
+            "pieces, up to 64 by cells, then in closed form: these reach the law from below, slowly, without assuming "
+            "it."
         )
         return Figure(
             f"{self.name}-floors",

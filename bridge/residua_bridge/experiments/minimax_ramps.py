@@ -115,8 +115,7 @@ class NearestRamps:
         columns = ("target", "ends", "on", "knot k", "slope", "lower level", LEAST, MOST, DIGITS)
         caption = (
             "Knots at −k and k. The last column but one is a ramp's own largest error; the column before it bounds "
-            "every "
-            "ramp (on the interval: every net of two units that rise to one side), by errors that alternate. "
+            "every ramp (on the interval: every net of two units that rise to one side), by errors that alternate. "
             f"Newton's interval step at {BITS} bits proves the zero; ends held at −1 and 1 for tanh."
         )
         return Table(RAMPS, columns, tuple(rows), caption)
@@ -157,8 +156,7 @@ class NearestRamps:
             curves += [Curve(f"{y:+.5f}", "other", (-DRAWN, DRAWN), (y, y)) for y in (low, -low)]
         caption = (
             "Sigmoid minus the nearest ramp: every bulge has the same height. A net of two ReLUs in torch with these "
-            "weights "
-            "lies on the curves. With free ends the error far out is as large as all others."
+            "weights lies on the curves. With free ends the error far out is as large as all others."
         )
         return Figure(
             f"{self.name}-ramps",

@@ -167,8 +167,7 @@ class NearestSigmoids:
         )
         caption = (
             "The nearest sigmoid in the largest error (its values far out free), and in the mean square (held at 0 "
-            "and 1), "
-            "in torch. A steeper ramp is no easier: only the length over which the two differ shrinks."
+            "and 1), in torch. A steeper ramp is no easier: only the length over which the two differ shrinks."
         )
         return sup, mean, Table(WIDTHS, columns, tuple(rows), caption)
 
@@ -192,8 +191,7 @@ class NearestSigmoids:
             ]
         caption = (
             "The hard sigmoid with knots −1 and 1 minus the nearest sigmoid. For any other width the picture is the "
-            "same, "
-            "with another scale on its x axis."
+            "same, with another scale on its x axis."
         )
         return Figure(
             f"{self.name}-sigmoids",
@@ -224,7 +222,6 @@ def _table() -> Table:
     columns = ("values far out", "steepness w", "height c", "lowest value d", LEAST, MOST, DIGITS)
     caption = (
         "c σ(w x) + d nearest to the ramp from 0 to 1 with knots −1 and 1, in the largest error over the line. For "
-        "knots "
-        "−λ and λ the steepness is w/λ and the error the same; a ramp of height h has h times that error."
+        "knots −λ and λ the steepness is w/λ and the error the same; a ramp of height h has h times that error."
     )
     return Table(SIGMOIDS, columns, tuple(rows), caption)

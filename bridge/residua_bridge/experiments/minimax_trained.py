@@ -106,8 +106,8 @@ class Trained:
         )
         caption = (
             "Sigmoid minus the best trained net of two ReLUs (points), and minus the nearest ramp on the interval "
-            f"(line, knots ±{knot:.3f}). "
-            "On one side the trained net need not be constant; that gains nothing in the largest error."
+            f"(line, knots ±{knot:.3f}). On one side the trained net need not be constant; that gains nothing in the "
+            "largest error."
         )
         return Figure(
             f"{self.name}-trained-relu",
@@ -204,10 +204,8 @@ def _square_table(groups: Sequence[tuple[str, str, Sequence[torch.nn.Sequential]
     )
     caption = (
         "Mean square errors of the two-ReLU networks on [−8, 8]. The floor is certified for any three linear pieces; "
-        "the last "
-        "column is the best continuous three found. Two units cannot make all of them: one of the outer slopes is 0, "
-        "or the "
-        "middle one the sum of both."
+        "the last column is the best continuous three found. Two units cannot make all of them: one of the outer "
+        "slopes is 0, or the middle one the sum of both."
     )
     return Table(SQUARES, columns, tuple(rows), caption)
 
@@ -254,8 +252,7 @@ def _table(rows: Sequence[tuple[object, ...]]) -> Table:
     )
     caption = (
         "Largest errors on [−8, 8], whatever was trained for. The floor is proved: for units that rise to one side "
-        "that of the "
-        "nearest ramp there, for others that of any three linear pieces, which such nets need not reach."
+        "that of the nearest ramp there, for others that of any three linear pieces, which such nets need not reach."
     )
     return Table(TRAINED, columns, tuple(rows), caption)  # type: ignore[arg-type]
 

@@ -101,7 +101,7 @@ def _kernels(count: int, h: float) -> tuple[Floats, Floats, Floats]:
     second = (weights * arch * h**2 / 32).sum(axis=1)
     third = (weights * arch * t * h**2 / 32).sum(axis=1)
     pairs = (second, np.maximum(third, 0.0), np.maximum(-third, 0.0))
-    return tuple(part.reshape(count, 2).sum(axis=1) for part in pairs)  # type: ignore[return-value]
+    return tuple(part.reshape(count, 2).sum(axis=1) for part in pairs)
 
 
 def _least_size(plus: Floats, minus: Floats, low: Floats, high: Floats) -> Floats:

@@ -11,7 +11,7 @@ alpha, beta = sp.symbols("alpha beta", positive=True)  # √ of the knots at bot
 l, m, f = (sp.Function(name) for name in ("l", "m", "f"))
 N, i = sp.symbols("N i", integer=True, positive=True)
 E, gap, knot = sp.Symbol("E", positive=True), sp.Function("d"), sp.Function("t")
-MEETING = "Pieces that need not meet, do"
+MEETING = "Pieces that need not meet do so by themselves"
 CLOSED = "Best pieces of x² and √x in the supremum"
 
 

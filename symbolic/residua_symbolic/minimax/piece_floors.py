@@ -22,7 +22,7 @@ h, q, S = sp.symbols("h q S", positive=True)
 N, K, i = sp.symbols("N K i", integer=True, positive=True)
 L = sp.Symbol("L", positive=True)
 g, rest, E, sup = (sp.Function(name) for name in ("g", "c", "E", "S"))
-A, M = sp.IndexedBase("A", positive=True), sp.IndexedBase("M", positive=True)
+A, M = sp.IndexedBase("A"), sp.IndexedBase("M")  # positive; that would let SymPy cancel what is to be shown
 FLOORS = "Floors for every number of pieces"
 MOST_CELLS = 4096
 # sums of at most 4096 positive terms, each of a few roundings and a certified |f''| rounded down: below 1e-12 together
@@ -108,8 +108,8 @@ def floors_law() -> Derivation:
             "cells",
             rest(N),
             sp.Sum(A[i] / M[i] ** 4, (i, 1, K)),
-            "K − 1 borders of cells more as knots only lower the error; cell i then has M_i pieces, Σ M_i ≤ N + K − 1, "
-            "and leaves at least A_i/M_i⁴, A_i = q_i² h_i⁵/720, q_i the least |f''| there: h⁵ is convex",
+            "K − 1 borders of cells more as knots only lower the error; cell i then has M_i pieces, Σ M_i ≤ N + K − "
+            "1, and leaves at least A_i/M_i⁴, A_i = q_i² h_i⁵/720, q_i the least |f''| there: h⁵ is convex",
         ),
         Step(
             "Hölder",
@@ -142,8 +142,8 @@ def floors_law() -> Derivation:
     )
     assumptions = (
         "f'' has one sign on every cell; any function with N linear pieces, continuous or not",
-        "K is free: with K of the order of √N the floors times N⁴ and N² tend to the constants of the laws, for "
-        "their sums are lower sums of the integrals of |f''|^(2/5) and |f''|^(1/2)",
+        "K is free: with K of the order of √N the floors times N⁴ and N² tend to the constants of the laws, for their "
+        "sums are lower sums of the integrals of |f''|^(2/5) and |f''|^(1/2)",
     )
     return Derivation(FLOORS, E(N), steps[5].right, assumptions, steps)
 
@@ -180,7 +180,7 @@ def _powers() -> Proof:
     a, m = sp.symbols("a m", positive=True)
     return Proof(
         "the powers, all positive; 1/5 and 4/5 add up to 1",
-        lambda right: (a / m**4) ** sp.Rational(1, 5) * m ** sp.Rational(4, 5) == right.subs(A[i], a),
+        lambda right: (a / m**4) ** sp.Rational(1, 5) * m ** sp.Rational(4, 5) == right.subs({A[i]: a, M[i]: m}),
     )
 
 

@@ -126,8 +126,7 @@ def ramp_equations() -> Derivation:
             bulge((sp.Rational(1, 2) - a - tail) / k),
             a,
             "the second equation: the bulge is the error at the ends as well; a ramp from a + t to 1 − a − t, t = "
-            "σ(−A) "
-            "on [−A, A] and 0 on the line",
+            "σ(−A) on [−A, A] and 0 on the line",
         ),
         Step("its knot", k, knot, "σ(k) − (1 − a − t) = −a: off to the other side", (_free_knot(),)),
     )

@@ -30,8 +30,8 @@ def no_sigmoid_is_nearer() -> Derivation:
             "where two slopes agree",
             F(x),
             difference,
-            "roots of both sides: D' vanishes where F does, u = w/2 of the sigmoid, v that of the rival; p, q > 0 if "
-            "both rise; if not, D' has no zero",
+            "roots of both sides: D' vanishes where F does; u = w/2 of the rival, β = b/2, and v of the sigmoid; p, q "
+            "> 0 if both rise; if not, D' has no zero",
         ),
         Step(
             "an operator",
@@ -58,7 +58,9 @@ def no_sigmoid_is_nearer() -> Derivation:
         Step("points, ends free", POINTS_FREE, RUNS + 2, "as for ramps", (_least(1),)),
         Step("points, ends held", POINTS_HELD, RUNS, "as for ramps", (_least(-1),)),
     )
-    assumptions = ("any rival c σ(w x + b) + d; w = 0, a constant, has no zero of F either",)
+    assumptions = (
+        "any rival c σ(w x + b) + d with w > 0: σ(−z) = 1 − σ(z) makes w positive, and for w = 0 D' has no zero",
+    )
     return Derivation(RIVALS, RUNS, sp.Integer(3), assumptions, steps)
 
 

@@ -15,6 +15,7 @@ from residua_symbolic.minimax.sup_pieces import best_pieces
 from residua_symbolic.minimax.targets import TARGETS
 
 FINE = 20_001
+ROUNDING = 8 * float(np.finfo(np.float64).eps)  # of f and a fit, both below 3, on the grid
 
 
 def fine(name: str) -> Floats:
@@ -30,7 +31,7 @@ def test_certified_bounds_meet_and_are_the_error_on_a_grid(name: str, count: int
     assert low <= high <= low * (1 + 1e-10)
     x = fine(name)
     off = abs(function_values(TARGETS[name], x) - best.fit(x)).max()
-    assert off <= high
+    assert off <= high + ROUNDING
     assert off == pytest.approx(high, rel=2e-3)
 
 

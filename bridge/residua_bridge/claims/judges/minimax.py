@@ -33,8 +33,8 @@ def sigmoid_for_hard_sigmoid(e: Evidence) -> Ruling:
     integrals = [widths.number(MEAN, "quadrature on torch", where={"half-width λ": at}) for at in (wide, narrow)]
     near = floor <= reached and met
     limit = (
-        "; in the mean square they do meet as the ramp gets steeper: the integral of the squared error falls with its "
-        f"half-width, from {integrals[0]:.2g} at {wide:g} to {integrals[1]:.2g} at {narrow:.2g}"
+        "; in the mean square they do meet as the ramp gets steeper: the integral of the squared error falls with "
+        f"its half-width, from {integrals[0]:.2g} at {wide:g} to {integrals[1]:.2g} at {narrow:.2g}"
         if means
         else ""
     )
@@ -80,18 +80,15 @@ def two_relus_for_sigmoid(e: Evidence) -> Ruling:
         within=near,
         condition=(
             f"up to {reached:.4f} on the whole line, {held:.4f} if the ramp is to run from 0 to 1: that near, and "
-            "never "
-            "nearer, are two ReLUs in the largest error"
+            "never nearer, are two ReLUs in the largest error"
         ),
         counterexample=(
             f"the sigmoid itself: no two ReLUs and constants have an error below {floor:.6f} everywhere, and on [−8, "
-            "8] "
-            f"no three linear pieces one below {any_three:.4f}"
+            f"8] no three linear pieces one below {any_three:.4f}"
         ),
         remark=(
             f"with more units the error falls as $N^{{-2}}$: on [−8, 8] {three:.3g} with {ONE_PIECE} pieces, "
-            f"{many:.2g} "
-            f"with {MANY_PIECES}"
+            f"{many:.2g} with {MANY_PIECES}"
             if more
             else ""
         ),
