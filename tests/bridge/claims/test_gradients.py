@@ -68,6 +68,11 @@ OTHERWISE: dict[str, tuple[str, Plant, str]] = {
     "gains that shrink where gradients vanish": ("003-081", cell(DIGITS, GAINS, AFTER, -0.2, network=VANISH), "false"),
     "no gain moved": ("003-081", cell(DIGITS, GAINS, AFTER, 0.0), "not confirmed"),
     "nobody helped": ("003-082", cell(BATCH, BY_VARIANCE, "measured: it", "hurts"), "false"),
+    "small weights not helped": (
+        "003-082",
+        both(*(cell(BATCH, BY_VARIANCE, name, "hurts", v=0.5) for name in ("the law says", "measured: it"))),
+        "false",
+    ),
     "layer normalisation without its limit": ("003-082", verdict(LAYER, "linear, LayerNorm: 1 as", "differ"), "false"),
     "small branches that explode": (
         "003-084",
