@@ -66,7 +66,8 @@ def logit_gradient(logits: Floats, P: Floats) -> Floats:
 def logit_hessian(logits: Floats, P: Floats) -> Floats:
     """∂²(cross entropy)/∂z∂z of one row by autograd, (V, V)."""
     target = torch.tensor(P)[None]
-    found = torch.func.hessian(lambda z: functional.cross_entropy(z[None], target))(torch.tensor(logits))
+    slope = torch.func.grad(lambda z: functional.cross_entropy(z[None], target))
+    found = torch.func.jacrev(slope)(torch.tensor(logits))
     matrix: Floats = found.detach().numpy()
     return matrix
 

@@ -27,6 +27,7 @@ EQUAL, MOVED = (
 ROWS, CLASSES, RATE, SMOOTH = 256, 10, 0.5, 0.1
 UNIT = 2.0**-53
 OPERATIONS = 24  # of a probability: softmax, its logarithm, the division by the rows
+FREE_STEPS, FREE_RATE = 1000, 4.0  # below 2 over the largest curvature in t, 1/4
 TARGET = (0.75, 0.25)  # Q, held fixed while P is trained
 
 
@@ -160,15 +161,15 @@ def _free() -> Table:
     for loss in LOSSES:
         t = np.zeros((1, 2))
         z = np.log(np.array([TARGET]))
-        for _ in range(4000):
-            t = t - 1.0 * moving_labels(z, t)[loss][1]
+        for _ in range(FREE_STEPS):
+            t = t - FREE_RATE * moving_labels(z, t)[loss][1]
         p = float(probabilities(t)[0, 0])
         own, crossed, apart = information([p, 1 - p], TARGET)
         rows.append((loss, TARGET[0], p, own, crossed, apart))
     columns = ("loss", "$q_1$, fixed", "$p_1$ after training", "H(P)", "H(P, Q)", "D(P ‖ Q)")
     caption = (
-        "P = softmax(t) is trained by 4000 steps of torch's gradients, Q is not: the divergence ends at P = Q, "
-        "the cross entropy at one class."
+        f"P = softmax(t) is trained by {FREE_STEPS} steps of torch's gradients, Q is not: the divergence ends at "
+        "P = Q, the cross entropy at one class."
     )
     return Table(FREE, columns, tuple(rows), caption)
 

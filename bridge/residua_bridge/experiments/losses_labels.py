@@ -26,6 +26,7 @@ TRAINED, CASES, CERTAIN = (
 )
 LEARNT = "Naive Bayes and a torch net reach the accuracies that the fractions give"
 HALF = Fraction(1, 2)
+PRIOR = Fraction(3, 5)  # not even: at a tie a fitted model chooses by chance
 NAIVE, NET = "naive Bayes, scikit-learn", "64 ReLU units, torch"
 
 
@@ -175,7 +176,6 @@ class Indicators:
         )
         quantity = "accuracy"
         scope: dict[str, str | int] = {"rows": count, "cases": len(rows), "resolution": "5 %"}
-        # a fitted model errs on the estimate of its parameters, too, by as much again at most where choices are clear
         d = compare(
             Prediction(quantity, np.array(predicted), np.zeros((len(rows), 2)), scope, resolution=0.05),
             Measurement(quantity, np.array(measured), "float64", np.array(errors), {}),
@@ -204,12 +204,13 @@ INDEPENDENT, WITHIN, APART, COPIED = (
 def cases() -> dict[str, classifiers.Joint]:
     """Four joint distributions in fractions."""
     third, fifth = Fraction(1, 3), Fraction(1, 5)
-    useless = classifiers.independent_given_class(HALF, ((third, third), (fifth, fifth)))
+    useless = classifiers.independent_given_class(PRIOR, ((third, third), (fifth, fifth)))
     within = classifiers.independent_given_class(
         HALF, ((Fraction(1, 4), Fraction(3, 4)), (Fraction(2, 5), Fraction(4, 5)))
     )
     bits: list[tuple[int, ...]] = [(a, b) for a in (0, 1) for b in (0, 1)]
-    apart = {(x, s): Fraction(1, 4) if x[0] ^ x[1] == s else Fraction(0) for x in bits for s in (0, 1)}
+    shares = (1 - PRIOR, PRIOR)
+    apart = {(x, s): shares[s] / 2 if x[0] ^ x[1] == s else Fraction(0) for x in bits for s in (0, 1)}
     one = classifiers.independent_given_class(Fraction(3, 10), ((Fraction(1, 4), HALF),))
     copied = {(x, s): one[(x[0],), s] if x[0] == x[1] else Fraction(0) for x in bits for s in (0, 1)}
     return {INDEPENDENT: useless, WITHIN: within, APART: apart, COPIED: copied}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from residua_bridge.budgets.law import Ladder
+from residua_bridge.claims import claims_section
 from residua_bridge.experiments import losses_labels as labels
 from residua_bridge.experiments import losses_tokens as tokens
 from residua_bridge.experiments.judged_laws import JudgedLaws, Met, PlantedLaws
@@ -17,6 +18,8 @@ from residua_bridge.experiments.losses_tsne import FIXED, JOINTS, RUNS, Perplexi
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 
+NAME = "losses"
+CLAIMS = ("002-019", "002-020", *(f"002-{number:03}" for number in range(35, 42)))
 START = "Cross entropy at initialisation, judged"
 PLANTED = "Wrong laws of the loss at initialisation"
 NATS = 0.04  # to be seen: a twelfth of Var/2 at variance 1
@@ -27,6 +30,15 @@ def ladder(sizes: tuple[int, ...], seconds: float, variances: tuple[float, ...] 
     point = {"classes": 64, "variance": 1.0}
     along = {"classes": sizes} | ({"variance": variances} if variances else {})
     return By(Ladder(point, along, 200, NATS, seconds), Ladder(point, along, 1000, NATS / 2, 10 * seconds))
+
+
+def closing(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The claims that this study decides."""
+    prose = (
+        "The lines of document 002 on labels (L51, L55–57), cross entropy (L88–96) and mean square error (L98), each judged "
+        "by what stands above.",
+    )
+    return (claims_section("What document 002 says", prose, CLAIMS, NAME, sections),)
 
 
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
@@ -76,7 +88,7 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
 
 
 STUDY = Study(
-    name="losses",
+    name=NAME,
     title="Losses: entropies, cross entropy, perplexity, and mean square error",
     question=(
         "What do cross entropy, Kullback–Leibler divergence and mean square error measure, when do they train the same "
@@ -245,4 +257,5 @@ STUDY = Study(
         ),
     ),
     conclusion=conclusion,
+    closing=closing,
 )

@@ -20,6 +20,7 @@ a, mean, second, c = sp.symbols("a m M c", real=True)
 t, h = sp.symbols("t h", positive=True)
 MSE = sp.Symbol(r"\mathrm{MSE}")
 E = sp.Function("E")
+share = sp.Symbol("P", positive=True)  # of a class
 below, above = sp.symbols("N_< N_>", nonnegative=True)
 norm_v, norm_w = sp.symbols(r"{\|v\|} {\|w\|}", nonnegative=True)
 mse = sp.Function(r"\mathrm{MSE}")
@@ -88,11 +89,16 @@ def derive_minimisers() -> Derivation:
         ),
         Step(
             "classes",
-            sp.Symbol("{m_c}"),
-            sp.Symbol("{P(c)}"),
-            "the mean of a one-hot row is the distribution: for classes, too, squares are minimised by the "
+            E((sp.Symbol("{1_c}") - a) ** 2),
+            share - share**2 + (share - a) ** 2,
+            "1 for class c, 0 for others: least at a = P(c). For classes, too, squares are minimised by the "
             "probabilities",
-            (Proof("1 with probability P(c), else 0", lambda right: same(1 * right + 0 * (1 - right), right)),),
+            (
+                Proof(
+                    "1 with probability P, else 0",
+                    lambda right: same(share * (1 - a) ** 2 + (1 - share) * a**2, right),
+                ),
+            ),
         ),
         Step(
             "absolute errors",

@@ -2,7 +2,6 @@
 
 import sympy as sp
 
-from residua_symbolic.derivation import ProofError
 from residua_symbolic.identities import same
 
 i, j, k = sp.symbols("i j k", integer=True, positive=True)
@@ -15,16 +14,16 @@ def over(e: sp.Expr, size: sp.Expr = V) -> sp.Sum:
 
 
 def term(e: sp.Expr) -> sp.Expr:
-    """f of a combination of sums over one range that is Σ_k f, its factors free of k. Raises ProofError otherwise."""
+    """f of a combination of sums over one range that is Σ_k f, its factors free of k. Raises ValueError otherwise."""
     found = sp.Integer(0)
     limits: set[tuple[sp.Tuple, ...]] = set()
     for part in sp.Add.make_args(sp.expand(e, deep=False)):
         factor, sums = part.as_independent(sp.Sum)
         if not isinstance(sums, sp.Sum) or factor.has(k):
-            raise ProofError(f"{e} is no combination of sums over k")
+            raise ValueError(f"{e} is no combination of sums over k")
         found, limits = found + factor * sums.function, limits | {sums.limits}
     if len(limits) != 1:
-        raise ProofError(f"{e} has sums over several ranges")
+        raise ValueError(f"{e} has sums over several ranges")
     return sp.expand_log(found)
 
 
@@ -40,7 +39,7 @@ def factorised(f: sp.Expr, size: sp.Expr = V) -> sp.Expr:
         of_i, rest = part.as_independent(j)
         factor, of_i = of_i.as_independent(i)
         if rest.has(i) or factor.has(k):
-            raise ProofError(f"{part} does not fall into a part of i and a part of j")
+            raise ValueError(f"{part} does not fall into a part of i and a part of j")
         total += factor * _sum(of_i.xreplace({i: k}), size) * _sum(rest.xreplace({j: k}), size)
     return total
 

@@ -299,7 +299,11 @@ def token_classifier(e: Evidence) -> Ruling:
     numbered = max(crossed) - min(crossed) > ROUNDED
     proofs = e.proved(LOSSES, FLOOR, "its loss", "after one context", "over contexts")
     return Ruling(
-        holds=proofs and e.verdict(LOSSES, BELOW) and max(excess) <= LEARNT * (even - floor) and not below,
+        holds=proofs
+        and e.verdict(LOSSES, BELOW)
+        and max(excess) <= LEARNT * (even - floor)
+        and not below
+        and not numbered,
         fails=below or numbered or max(excess) > even - floor,
         correction="cross entropy does not come down to the entropy of a decoder's source",
         remark=(

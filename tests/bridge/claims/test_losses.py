@@ -1,0 +1,116 @@
+"""Contrary evidence for every claim of document 002 on losses and labels."""
+
+import pytest
+
+from .planting import Plant, both, cell, committed, record, unproved, verdict
+
+LOSSES = "losses"
+LENGTHS, GRADIENTS = "Expected lengths of codes", "Both gradients, and when they differ"
+EQUAL, ENTROPY = "Both losses have the same gradient in every parameter", "$H(P_i) = \\log$ perplexity"
+SPLIT = "$H(P, Q) = H(P) + D(P"
+DISTANCE = "Is the mean square error a distance?"
+MAP, SMALL = "a map: class 2 for certain", "0, 1, 3 on a line"
+USELESS = "independent of the class"
+GAP = {"what": "cross entropy − divergence"}
+
+WORDS = {
+    **{f"002-{n:03}": "true" for n in (19, 35, 36, 38, 40)},
+    **{f"002-{n:03}": "false" for n in (20, 37, 41)},
+    "002-039": "undecidable",
+}
+CONTRARY: dict[str, tuple[Plant, str]] = {
+    "002-019": (cell(LOSSES, "One input, three classes", "right", 0.5, labels=MAP), "false"),
+    "002-020": (cell(LOSSES, "Three meanings of independent", "Bayes", "$3/4$", indicators=USELESS), "true"),
+    "002-035": (cell(LOSSES, "Codes made for Q", "above H(P, Q)", 1.5, source="P = Q"), "false"),
+    "002-036": (verdict(LOSSES, EQUAL, "differ"), "false"),
+    "002-037": (cell(LOSSES, "Entropies of all points' neighbours", "off by, nats", 0.3, points=SMALL), "true"),
+    "002-038": (verdict(LOSSES, SPLIT, "differ"), "false"),
+    "002-040": (cell(LOSSES, "Trained decoders", "decoder − source", -0.5, seed=1), "false"),
+    "002-041": (
+        both(
+            cell(LOSSES, "Three numbers", "from 0 to 2", 2.0, loss="mean square error"),
+            cell(LOSSES, "Continuous outputs", "absolute: error", 1.5),
+        ),
+        "true",
+    ),
+}
+UNPROVED = {
+    "002-019": unproved(LOSSES, "The most probable class"),
+    "002-020": unproved(LOSSES, "Indicators that are independent of the class"),
+    "002-035": unproved(LOSSES, LENGTHS, "expected length"),
+    "002-036": unproved(LOSSES, GRADIENTS, "labels are given"),
+    "002-037": unproved(LOSSES, "The entropy of one point's neighbours", "it falls with β"),
+    "002-038": unproved(LOSSES, "Cross entropy is entropy plus divergence"),
+    "002-039": unproved(LOSSES, "The divergence is never negative", "slope"),
+    "002-040": unproved(LOSSES, "A decoder's loss and its floor", "over contexts"),
+    "002-041": unproved(LOSSES, DISTANCE, "the detour is shorter"),
+}
+ALSO: dict[str, tuple[str, Plant, str]] = {
+    "messages longer than H(P, Q)": ("002-035", cell(LOSSES, "Messages", "bits a symbol", 2.9, symbols=1000), "false"),
+    "messages shorter than H(P, Q)": ("002-035", cell(LOSSES, "Messages", "bits a symbol", 2.0, symbols=1000), "false"),
+    "labels that take other bits": ("002-035", verdict(LOSSES, "Bits of 449", "differ"), "not confirmed"),
+    "losses that drift apart": ("002-036", cell(LOSSES, "Two trainings", "last step", 0.4), "false"),
+    "a gap that moves": ("002-037", cell(LOSSES, "Two embeddings", "last", 8.0, **GAP), "true"),
+    "one entropy that is off": ("002-037", verdict(LOSSES, ENTROPY, "differ"), "not confirmed"),
+    "a decoder that learns nothing": ("002-040", cell(LOSSES, "Trained decoders", "decoder − source", 0.5), "false"),
+    "a floor that depends on names": (
+        "002-040",
+        cell(LOSSES, "Two numberings", "least cross entropy", 2.0, numbers_of_the_tokens="shuffled"),
+        "false",
+    ),
+    "a number net that is better": (
+        "002-019",
+        cell(LOSSES, "Digits", "accuracy on unseen digits", 0.2, output_and_loss="ten probabilities, cross entropy"),
+        "false",
+    ),
+    "squares no worse, detours no shorter": (
+        "002-041",
+        cell(LOSSES, "Three numbers", "from 0 to 2", 2.0, loss="mean square error"),
+        "not confirmed",
+    ),
+}
+
+
+@pytest.mark.parametrize("claim", WORDS)
+def test_the_word(claim: str) -> None:
+    found = record(claim)
+    assert found.verdict == WORDS[claim]
+    assert len(found.evidence) >= 2
+    assert found.remark or found.correction
+    assert bool(found.correction) == (found.verdict == "false")
+    assert bool(found.counterexample) == (found.verdict == "false")
+
+
+@pytest.mark.parametrize("claim", CONTRARY)
+def test_contrary_evidence_turns_the_word(claim: str) -> None:
+    plant, word = CONTRARY[claim]
+    assert record(claim, plant(committed())).verdict == word != WORDS[claim]
+
+
+@pytest.mark.parametrize("claim", UNPROVED)
+def test_without_its_proof_nothing_is_confirmed(claim: str) -> None:
+    assert record(claim, UNPROVED[claim](committed())).verdict == "not confirmed"
+
+
+@pytest.mark.parametrize("case", ALSO)
+def test_each_part_of_the_evidence_counts(case: str) -> None:
+    claim, plant, word = ALSO[case]
+    assert record(claim, plant(committed())).verdict == word
+
+
+def test_every_claim_has_a_word_and_contrary_evidence() -> None:
+    assert set(WORDS) == set(UNPROVED)
+    assert set(CONTRARY) == {claim for claim, word in WORDS.items() if word != "undecidable"}
+
+
+def test_missing_evidence_confirms_nothing() -> None:
+    reports = {name: sections for name, sections in committed().items() if name != LOSSES}
+    assert {record(claim, reports).verdict for claim in WORDS} == {"not confirmed"}
+
+
+def test_texts_hold_no_typed_results() -> None:
+    """A number of the report that is changed changes the text."""
+    plant = cell(LOSSES, "Two numberings", "least mean square error of the number", 123.456)
+    assert "123.456" in record("002-040", plant(committed())).remark
+    plant = cell(LOSSES, "Continuous outputs", "squares: error", 777.0)
+    assert record("002-041", plant(committed())).correction != record("002-041").correction
