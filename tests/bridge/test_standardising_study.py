@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from residua_bridge.experiments import standardising_moments as moments
-from residua_bridge.experiments import standardising_printed as printed
 from residua_bridge.experiments import standardising_saturation as saturation
 from residua_bridge.experiments import standardising_shape as shape
 from residua_bridge.experiments import standardising_sigmoid as sigmoid
@@ -33,6 +32,7 @@ from residua_bridge.findings import Section, Table
 from residua_bridge.study import By, Experiment, Finding, Settings, study_named
 from residua_bridge.verdict import Verdict
 from residua_symbolic.standardising import sigmoid_range, whole_numbers
+from residua_symbolic.standardising.as_printed import FORMULAS
 
 STUDY = study_named("standardising")
 TWO = By(2, 2)
@@ -186,7 +186,7 @@ def test_saturation_tables(found: dict[str, Finding]) -> None:
     assert [len(c.y) for c in figure.curves] == [len(saturation.LEVELS)] * 4
 
 
-@pytest.mark.parametrize("formula", printed.FORMULAS[1:])
+@pytest.mark.parametrize("formula", FORMULAS[1:])
 def test_formulas_tell_each_other_apart(found: dict[str, Finding], formula: str) -> None:
     words = {v.statement: v.verdict for v in found["PrintedStatistics"].section.verdicts}
     assert words[f"torch by {formula}"] == "differ"

@@ -6,7 +6,7 @@ import numpy as np
 
 from residua_bridge.experiments.standardising_sides import SAMPLED, Mean, set_beside
 from residua_bridge.experiments.texts import proved
-from residua_bridge.findings import Curve, Figure, Section, Table
+from residua_bridge.findings import Cell, Curve, Figure, Section, Table
 from residua_bridge.rendering import as_text
 from residua_bridge.study import By, Finding, Settings
 from residua_numeric.standardising.distributions import NORMAL, Inputs, Shape, along_depth, of_samples
@@ -79,7 +79,7 @@ class DepthDistances:
         return Finding(section, (d,))
 
     def _table(self, seen: dict[str, list[dict[int, Shape]]], references: dict[str, Mean], count: int) -> Table:
-        rows = []
+        rows: list[tuple[Cell, ...]] = []
         for family in self.families:
             for depth in self.depths:
                 shapes = [one[depth] for one in seen[family.label]]

@@ -105,7 +105,7 @@ class FewFeatures:
         )
         return Finding(section, (d,))
 
-    def _accuracy(self, features: Features, x: Floats, y: np.ndarray, kind: str, seed: int) -> float:  # type: ignore[type-arg]
+    def _accuracy(self, features: Features, x: Floats, y: np.ndarray, kind: str, seed: int) -> float:
         task = split(features.label, x, y, features.columns, seed)
         size = len(features.columns)
         if kind == SCALED:
@@ -138,7 +138,7 @@ def _people() -> tuple[Table, Discrepancy]:
     return Table(PEOPLE_TABLE, ("sex", "age", "first", "second", "1 less that"), rows, caption), found
 
 
-def _data(source: str) -> tuple[Floats, np.ndarray]:  # type: ignore[type-arg]
+def _data(source: str) -> tuple[Floats, np.ndarray]:
     """Rows and classes, as they are stored: no scaling."""
     if source == "people":
         random = np.random.default_rng(0)

@@ -50,9 +50,11 @@ class AffineMoments:
         found = [_case(*case) for case in settings.track(cases, self.title)]
         sides = [np.array([getattr(c, side) for c in found]) for side in ("law", "printed", "measured")]
         bars = np.array([[c.bar, c.bar] for c in found])
-        scope: dict[str, str | int] = {"samples": ", ".join(SAMPLES), "numbers": NUMBERS, "layers": len(self.layers)}
-        law = set_beside("mean and deviation of w x + b", sides[0], sides[2], bars, **scope)
-        wrong = set_beside("mean and deviation of w x + b", sides[1], sides[2], bars, exact=sides[0], **scope)
+        quantity, names, layers = "mean and deviation of w x + b", ", ".join(SAMPLES), len(self.layers)
+        law = set_beside(quantity, sides[0], sides[2], bars, samples=names, numbers=NUMBERS, layers=layers)
+        wrong = set_beside(
+            quantity, sides[1], sides[2], bars, exact=sides[0], samples=names, numbers=NUMBERS, layers=layers
+        )
         matrix = _matrix()
         columns = (
             "sample",

@@ -130,7 +130,7 @@ STUDY = Study(
             (
                 "003, L53: after many layers the distribution has become unrecognisable. What can be measured: a unit's distribution over the inputs, standardised, so that only its shape counts, against the shape of the "
                 "inputs, by the largest distance between the two distribution functions. Four kinds of random nets; what is looked at is what the linear layers give.",
-                "Linear layers keep a Gaussian a Gaussian, exactly, at any depth. Inputs that are not Gaussian are mixed: one linear layer of many independent inputs makes units nearly Gaussian, whatever the inputs were; it is the change of shape that a scalar $wx + b$ "
+                "Linear layers keep a Gaussian a Gaussian, exactly, at any depth. Inputs that are not Gaussian are mixed: one linear layer of many independent inputs takes units towards a Gaussian (an exponential distribution has excess kurtosis 6), a change of shape that a scalar $wx + b$ "
                 "cannot make. With activations the shape drifts on.",
             ),
             (
@@ -215,7 +215,7 @@ STUDY = Study(
             "standardising-noise",
             "Saturation and robustness",
             (
-                "003, L72: γ and β move some data into the saturated region and so make the model more robust. The share is a closed form. What training makes of γ and β, and what becomes of accuracy on disturbed images, is measured on digits: with γ, β against without, and with γ held at values that saturate more and more; with several kinds of disturbance, since robustness is no one number.",
+                "003, L72: γ and β move some data into the saturated region and so make the model more robust. The share is a closed form. What training makes of γ and β, and what becomes of accuracy on disturbed images, is measured on digits: with γ, β against without, and with γ held at values that saturate more and more; with several kinds of disturbance, since robustness is no one number. (Salt, contrast and brightness were tried beforehand, too: they scatter too much over seeds to tell.)",
             ),
             (sigmoid_range.saturated,),
             700,

@@ -92,9 +92,11 @@ def train_with_scale(net: Network, task: Task, scale: float, seed: int, steps: i
     model = build(net, seed, "float32")
     for layer, module in zip(net.layers, model, strict=True):
         if isinstance(layer, BatchNorm):
-            nn.init.constant_(module.weight, scale)
-            for parameter in module.parameters():
-                parameter.requires_grad_(False)
+            gamma, beta = module.parameters()
+            with torch.no_grad():
+                gamma.fill_(scale)
+                beta.zero_()
+            module.requires_grad_(False)
     fit(model, task, steps, rate, seed)
     return model
 

@@ -1,5 +1,8 @@
 """Layer normalisation of few features: what is left of n numbers are n − 2."""
 
+from collections.abc import Sequence
+from fractions import Fraction
+
 import sympy as sp
 
 from residua_symbolic.derivation import Derivation, Proof, Step
@@ -86,7 +89,7 @@ def _at_zero() -> Proof:
 def people() -> Derivation:
     """(0, 20) and (1, 70): both become (−1, 1), as does everybody whose age is above the number for the sex."""
 
-    def counted(values: tuple) -> Proof:
+    def counted(values: Sequence[Fraction]) -> Proof:
         found = sp.Tuple(*map(rational, standardised_pair(values)))
         return Proof("counted in fractions", lambda right: right == found)
 

@@ -42,14 +42,14 @@ def of_the_data() -> Derivation:
     steps = (
         Step(
             "mean",
-            sp.Symbol("mu'"),
+            sp.Symbol("mu_a"),
             a * m + b,
             "of a x + b",
             (Proof("E is linear", lambda right: same(centre, right)),),
         ),
         Step(
             "variance",
-            sp.Symbol("v'"),
+            sp.Symbol("v_a"),
             a**2 * v,
             "of a x + b",
             (Proof("E is linear", lambda right: same(spread, right)),),

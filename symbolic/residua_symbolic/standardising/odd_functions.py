@@ -10,6 +10,7 @@ TITLE = "Sigmoid nets with batch normalisation and no β, on symmetric data"
 t, b, w, k = sp.symbols("t b w k", real=True)
 s, g, E_ = sp.symbols("s gamma E", positive=True)
 e, o, c, r = sp.symbols("e o c r", real=True)
+f, h = sp.Function("f"), sp.Function("h")
 
 
 def odd_only() -> Derivation:
@@ -27,17 +28,17 @@ def odd_only() -> Derivation:
         ),
         Step(
             "batch mean",
-            ((k + o) + (k - o)) / 2,
+            (h(t) + h(-t)) / 2,
             k,
-            "of every pair, so of the batch",
-            (Proof("an identity", lambda right: same(((k + o) + (k - o)) / 2, right)),),
+            "of every pair, so of the batch: h(±t) = k ± o",
+            (Proof("h(t) = k + o, h(−t) = k − o put in", lambda right: same(_of_pair((h(t) + h(-t)) / 2), right)),),
         ),
         Step(
             "normalised",
-            g * ((k + o) - k) / s,
-            -(g * ((k - o) - k) / s),
-            "opposite for the two rows of a pair, whatever γ is: odd again",
-            (Proof("an identity", lambda right: same(g * ((k + o) - k) / s, right)),),
+            f(-t),
+            -f(t),
+            "f = γ (h − k)/s: opposite for the two rows of a pair, whatever γ is: odd again",
+            (Proof("h put in on both sides", lambda right: same(_normalised(f(-t)), _normalised(right))),),
         ),
         Step(
             "with β",
@@ -60,6 +61,15 @@ def odd_only() -> Derivation:
         "β = 0; layers: linear, normalised, sigmoid",
     )
     return Derivation(TITLE, unit + unit.subs(t, -t), w + 2 * b, assumptions, steps)
+
+
+def _of_pair(e: sp.Expr) -> sp.Expr:
+    return e.xreplace({h(t): k + o, h(-t): k - o})
+
+
+def _normalised(e: sp.Expr) -> sp.Expr:
+    """f in terms of h, and h in those of a pair."""
+    return _of_pair(e.xreplace({f(place): g * (h(place) - k) / s for place in (t, -t)}))
 
 
 def _exponential() -> Proof:

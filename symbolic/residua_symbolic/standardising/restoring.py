@@ -20,6 +20,7 @@ s = sp.Symbol("s", positive=True)
 mu1, mu2 = sp.symbols("mu_1 mu_2", real=True)
 W, G, h, B, b = sp.symbols("W Gamma xhat beta b", commutative=False)
 f = sp.Function("f")
+xhat = sp.Symbol("xhat", real=True)
 
 
 def restored() -> Derivation:
@@ -34,13 +35,7 @@ def restored() -> Derivation:
             "a line in x: 0 at two different x only if γ = s and β = μ",
             (_identity(back - x), Proof("coefficients of the line", _coefficients)),
         ),
-        Step(
-            "γ = s, β = μ",
-            back.subs({gamma: s, beta: m}),
-            x,
-            "for every x of the batch",
-            (_identity(back.subs({gamma: s, beta: m})),),
-        ),
+        Step("γ = s, β = μ", s * xhat + m, x, "for every x of the batch", (_image_put_in(s * xhat + m, (x - m) / s),)),
         Step(
             "γ = √v, β = μ",
             (back - x).subs({gamma: sp.sqrt(v), beta: m, s: sp.sqrt(v + eps)}),
@@ -63,6 +58,10 @@ def _identity(left: sp.Expr) -> Proof:
     return Proof("an identity of fractions", lambda right: same(left, right))
 
 
+def _image_put_in(left: sp.Expr, image: sp.Expr) -> Proof:
+    return Proof("x̂ put in", lambda right: same(left.subs(xhat, image), right))
+
+
 def _coefficients(right: sp.Expr) -> bool:
     slope, at_mean = sp.diff(right, x), right.subs(x, m)
     return same(slope, gamma / s - 1) and same(at_mean, beta - m)
@@ -70,16 +69,15 @@ def _coefficients(right: sp.Expr) -> bool:
 
 def forgotten() -> Derivation:
     """Same image exactly if x' = a x + c with a > 0: of each feature (or sample) mean and scale, and nothing else."""
-    xhat = sp.Symbol("xhat", real=True)
     inverse = mu2 + s2 * xhat
     steps = (
         Step("image", xhat, (x - mu1) / s1, "definition, ε = 0"),
         Step(
             "undone",
-            mu1 + s1 * (x - mu1) / s1,
+            mu1 + s1 * xhat,
             x,
             "two numbers and the image give x back",
-            (_identity(mu1 + s1 * (x - mu1) / s1),),
+            (_image_put_in(mu1 + s1 * xhat, (x - mu1) / s1),),
         ),
         Step(
             "another x' with this image",

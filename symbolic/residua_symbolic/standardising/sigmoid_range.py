@@ -26,7 +26,7 @@ t, u, z, beta = sp.symbols("t u z beta", real=True)
 x = sp.Symbol("x", real=True)
 gamma, E_ = sp.symbols("gamma E", positive=True)
 a, c, m0, m1, m2 = sp.symbols("a c m_0 m_1 m_2", real=True)
-E, phi = sp.Function("E"), sp.Function(r"\varphi")
+E, L, phi = sp.Function("E"), sp.Function("L"), sp.Function(r"\varphi")
 SHARE = sp.Symbol("R") ** 2
 DENSITY = sp.exp(-(z**2) / 2) / sp.sqrt(2 * sp.pi)
 BITS = 128
@@ -88,16 +88,16 @@ def _exponential(left: sp.Expr, variable: sp.Symbol = x) -> Proof:
 
 def bent() -> Derivation:
     """σ(0) − 2 σ(3/2) + σ(3): 0 for every line, and certainly not 0 here."""
-    second = sigmoid(sp.Integer(0)) - 2 * sigmoid(sp.Rational(3, 2)) + sigmoid(sp.Integer(3))
-    line = (a + c * 0) - 2 * (a + c * sp.Rational(3, 2)) + (a + c * 3)
+    second: sp.Expr = sigmoid(sp.Integer(0)) - 2 * sigmoid(sp.Rational(3, 2)) + sigmoid(sp.Integer(3))
+    of_line = L(0) - 2 * L(sp.Rational(3, 2)) + L(3)
     value = 1 / (1 + sp.exp(-3)) + sp.Rational(1, 2) - 2 / (1 + sp.exp(-sp.Rational(3, 2)))
     steps = (
         Step(
             "of a line a + c x",
-            line + 0 * a,
+            of_line,
             sp.Integer(0),
             "second difference",
-            (Proof("an identity", lambda right: same(line, right)),),
+            (Proof("L(x) = a + c x put in", lambda right: same(of_line.replace(L, lambda e: a + c * e), right)),),
         ),
         Step(
             "of sigmoid",

@@ -1,11 +1,14 @@
 """Distances between distributions against scipy, and units of random nets against layers multiplied by hand."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from residua_network import Activation, Linear, Network
-from residua_numeric import build
+from residua_numeric import build, weights_of
 from residua_numeric.standardising.distributions import (
     EXPONENTIAL,
     NORMAL,
@@ -46,15 +49,15 @@ def test_depths_are_counted_in_linear_layers(activation: str) -> None:
     layers = tuple(layer for _ in range(3) for layer in (Linear(width, width, bias=False), Activation(activation)))
     model = build(Network(layers), 7, init="he")
     y = NORMAL.draw(np.random.default_rng(7), (rows, width))
-    bend = {"identity": lambda z: z, "relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}[activation]
+    bends: dict[str, Callable[[Any], Any]] = {"identity": np.array, "relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}
     found = along_depth(NORMAL, activation, "he", width, (1, 3), rows, 7)
     assert set(found) == {1, 3}
     for depth in (1, 2, 3):
-        y = y @ model[2 * depth - 2].weight.detach().numpy().T
+        y = y @ weights_of(model)[f"{2 * depth - 2}.weight"].T
         if depth in found:
             expected = np.mean([stats.kstest(column, "norm").statistic for column in standardised(y).T])
             assert found[depth].distance == pytest.approx(expected, rel=1e-9)
-        y = bend(y)
+        y = bends[activation](y)
 
 
 def test_linear_nets_keep_gaussians_and_relu_does_not() -> None:
