@@ -9,9 +9,9 @@ _HOME = {
         "ResiduaError",
     ),
     "residua_symbolic": (
-        "ConvergenceWarning", "Differences", "Enclosure", "ExpressionSeries", "Moments", "NetworkSeries", "Paths",
-        "Prediction", "Swell", "Trace", "derive_layer", "derive_spectrum", "differences", "jacobian", "predict",
-        "predict_moments", "swell", "taylor", "trace",
+        "Construction", "ConvergenceWarning", "Differences", "Enclosure", "ExpressionSeries", "Moments",
+        "NetworkSeries", "Paths", "Prediction", "Swell", "Trace", "construct", "derive_layer", "derive_spectrum",
+        "differences", "jacobian", "predict", "predict_moments", "swell", "taylor", "trace",
     ),
     "residua_numeric": (
         "Ensemble", "InitialStatistics", "Measurement", "Run", "Snapshot", "Task", "accuracy", "build",

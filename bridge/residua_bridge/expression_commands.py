@@ -1,4 +1,4 @@
-"""The commands that take one expression: taylor, swell, trace, differences. Everything heavy is imported inside."""
+"""The commands that take one expression: taylor, swell, trace, differences, construct. Heavy imports are inside."""
 
 import warnings
 from collections.abc import Iterator
@@ -127,6 +127,23 @@ def differences(
 
         draw_into(error_curves(found), plot)
     typer.echo(printed(found, format))
+
+
+@app.command()
+def construct(
+    expression: Expression,
+    on: Annotated[tuple[str, str], typer.Option(help="the interval", metavar="L U")],
+    error: Annotated[float, typer.Option(help="how far off the network may be at most, anywhere on the interval")],
+    by: Annotated[
+        str, typer.Option(help="relu, hard sigmoid, sigmoid, tanh, softplus, silu, gelu or sin: the units")
+    ] = "relu",
+    format: Format = "text",
+) -> None:
+    """A network of one hidden layer within an error of an expression: explicit weights, and a certified bound."""
+    one_of(format, PRINTED, "format", "residua construct")
+    from residua_symbolic.universal import construct as derive
+
+    typer.echo(printed(derive(expression, on[0], on[1], error, by=by), format))
 
 
 def printed(result: Any, format: str, **options: Any) -> str:

@@ -15,8 +15,10 @@ from residua_symbolic.series.taylor import taylor
 from residua_symbolic.spectrum import Spectrum, derive_spectrum
 from residua_symbolic.swell import Swell, swell
 from residua_symbolic.trace import Trace, trace
+from residua_symbolic.universal import Construction, construct
 
 __all__ = [
+    "Construction",
     "ConvergenceWarning",
     "Derivation",
     "Differences",
@@ -34,6 +36,7 @@ __all__ = [
     "Step",
     "Swell",
     "Trace",
+    "construct",
     "derive_layer",
     "derive_spectrum",
     "differences",

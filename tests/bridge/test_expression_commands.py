@@ -16,8 +16,15 @@ CALLS = {
     "swell": ["swell", "4*x*(1-x)", "--iterate", "4"],
     "trace": ["trace", EXAMPLE, "--at", "x=1,w=0,b=0"],
     "differences": ["differences", "exp(x)", "--at", "0"],
+    "construct": ["construct", "abs(x)", "--on", "-1", "1", "--error", "0.1"],
 }
-WORDS = {"taylor": "0.004166666666666667", "swell": "166", "trace": "0.25", "differences": "1.0517091807564771"}
+WORDS = {
+    "taylor": "0.004166666666666667",
+    "swell": "166",
+    "trace": "0.25",
+    "differences": "1.0517091807564771",
+    "construct": "relu",
+}
 
 
 @pytest.mark.parametrize("format", PRINTED)
@@ -146,6 +153,9 @@ BAD = {
     "where a derivative does not exist": (["trace", "sqrt(x)", "--at", "x=0"], "sqrt(x)"),
     "at a kink": (["trace", "abs(x)", "--at", "x=0"], "abs(x)"),
     "an ending": (["trace", "x*x", "--at", "x=1", "--graph", "graph.docx"], "graph.docx"),
+    "no bound there": (["construct", "1/x", "--on", "-1", "1", "--error", "0.1"], "1/x"),
+    "an interval backwards": (["construct", "x", "--on", "1", "0", "--error", "0.1"], "lower < upper"),
+    "a polynomial as unit": (["construct", "x", "--on", "0", "1", "--error", "0.1", "--by", "square"], "square"),
     "a step of zero": (["differences", "exp(x)", "--at", "0", "--steps", "0"], "step"),
     "a negative step": (["differences", "exp(x)", "--at", "0", "--steps", "-0.1"], "step"),
     "a step that is none": (["differences", "exp(x)", "--at", "0", "--steps", "nan"], "finite number"),
