@@ -23,9 +23,9 @@ NET = Network((Linear(2, 6), BatchNorm(6), Activation("sigmoid"), Linear(6, 2)))
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    """Which side of a line, off the middle: easy."""
+    """Which side of a line that parts the origin from the least values: easy."""
     x = np.random.default_rng(0).normal(size=(300, 2))
-    y = (x[:, 0] > x[:, 1] + 0.5).astype(np.int64)
+    y = (x[:, 0] + x[:, 1] > -0.5).astype(np.int64)
     return Task.data("side", x[:200], y[:200], "cross entropy", test=(x[200:], y[200:]))
 
 
