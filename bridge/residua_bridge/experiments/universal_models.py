@@ -42,13 +42,13 @@ def as_computed(units: Units, x: Floats, **scope: Any) -> Discrepancy:
 
 def below(largest: float, bound: float, rounding: float, **scope: Any) -> Discrepancy:
     """A measured largest error beside the certified bound: by how much it exceeds it, which should be nothing."""
-    beyond = np.array([[max(0.0, largest - bound)]])
+    beyond = np.maximum(0.0, np.array([[largest - bound]]))  # which keeps NaN
     prediction = Prediction(EXCESS, np.zeros((1, 1)), np.array([[rounding]]), {**scope, "dtype": "float64"}, bound)
     return compare(prediction, Measurement(EXCESS, beyond, "float64", None, {}))
 
 
 def not_below(floor: float, error: float, rounding: float, **scope: Any) -> Discrepancy:
     """A measured error beside a proven floor: by how much it lies below it, which should be nothing."""
-    beyond = np.array([[max(0.0, floor - error)]])
+    beyond = np.maximum(0.0, np.array([[floor - error]]))
     prediction = Prediction(SHORT, np.zeros((1, 1)), np.array([[rounding]]), {**scope, "dtype": "float64"}, floor)
     return compare(prediction, Measurement(SHORT, beyond, "float64", None, {}))

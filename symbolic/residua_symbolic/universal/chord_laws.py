@@ -34,13 +34,14 @@ def chord_law() -> Derivation:
             "so that the extremes are at p and q, and at t² = 0 or r²",
             (_corners(),),
         ),
-        Bound(
+        Step(
             "with a second derivative",
-            E,
-            M * h**2 / 8,
-            "ρ is f'' somewhere, halved: |f''| ≤ M, and f'' of one sign; h = 2r",
-            (_halved(),),
+            f(c + t) - chord(t),
+            sp.Symbol("f''_xi") * (t**2 - r**2) / 2,
+            "at some ξ of the piece; argued: Rolle's theorem twice",
+            (_quadratic(),),
         ),
+        Bound("and then at most", E, M * h**2 / 8, "r² − t² ≤ r², h = 2r, |f''| ≤ M", (_halved(),)),
     )
     assumptions = (
         "−r ≤ t ≤ r",
@@ -84,9 +85,19 @@ def _corners() -> Proof:
     return Proof("the extremes as identities, at the ends of t²", holds)
 
 
+def _quadratic() -> Proof:
+    """For a square, whose second derivative is one number, the identity is exact, and so is Rolle's constant."""
+
+    def holds(right: sp.Expr) -> bool:
+        apart = HERE * t**2 - r * ((r + t) * RIGHT + (r - t) * LEFT) / 2
+        half = sp.Symbol("f''_xi") / 2
+        return same(apart.subs({HERE: half, RIGHT: half, LEFT: half}), right)
+
+    return Proof("for curves of one second derivative, as an identity", holds)
+
+
 def _halved() -> Proof:
     def holds(right: sp.Expr) -> bool:
-        value = sp.Max(sp.Abs(p), sp.Abs(q), q - p).subs({p: 0, q: M / 2}) * (h / 2) ** 2
-        return same(value, right)
+        return same((M * (r**2 - t**2) / 2).subs({t: 0, r: h / 2}), right)
 
-    return Proof("p = 0, q = M/2, r = h/2 put in", holds)
+    return Proof("t = 0 and r = h/2 put in", holds)

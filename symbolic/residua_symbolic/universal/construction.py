@@ -11,6 +11,7 @@ import sympy as sp
 from residua_network import Network, ResiduaError
 from residua_network.checks import number, one_of
 from residua_symbolic.derivation import Derivation
+from residua_symbolic.domains import balls
 from residua_symbolic.domains.floats import Floats
 from residua_symbolic.enclosure import Enclosure
 from residua_symbolic.printing import latex
@@ -123,6 +124,7 @@ class Construction:
             ("linear pieces", self.made.pieces),
             ("width", self.width),
             ("parameters", 3 * self.width + 1),
+            ("constant v_0", self.units.constant),
         ]
         return Grid(("what", "value"), tuple(rows))
 
@@ -149,18 +151,18 @@ class Construction:
 
     def text(self) -> str:
         """For a terminal."""
-        head = f"{self._words()}; v_0 = {self.units.constant!r}, φ = {self.units.activation}"
+        head = f"{self._words()}; φ = {self.units.activation}"
         return "\n\n".join([head, self.facts.text(), self.table.text()]) + "\n"
 
     def markdown(self) -> str:
         """Formula, facts and weights."""
         head = f"```math\n{latex(self.formula)}\n```"
-        said = f"φ is {self.units.activation}, v_0 is {self.units.constant!r}."
+        said = f"φ is {self.units.activation}."
         return "\n\n".join([head, said, self.facts.markdown(), self.table.markdown()])
 
     def latex(self) -> str:
         """The same with booktabs."""
-        said = f"$\\varphi$ is {self.units.activation}, $v_0 = {self.units.constant!r}$."
+        said = f"$\\phi$ is {self.units.activation}."
         return "\n\n".join([f"\\[\n{latex(self.formula)}\n\\]", said, self.facts.latex(), self.table.latex()])
 
     def _repr_markdown_(self) -> str:
@@ -194,12 +196,14 @@ def construct(expression: object, lower: object, upper: object, error: float, by
     arithmetic, for the float64 weights as they are. Raises ResiduaError for an expression that is not continuous or
     not bounded on the interval, as far as bounds can be had, for one that needs too many units, for errors below 1e-9.
     """
-    one_of(by, METHODS, "by", WHERE)
+    one_of(by, METHODS, "activation", WHERE)
     asked = number(error, "error", WHERE)
     if not asked >= LEAST:
         raise ResiduaError(f"{WHERE}: error must be at least {LEAST:g}, got {error!r}")
     aim = target(expression, lower, upper, WHERE)
-    made = METHODS[by](aim, asked * SLACK)
+    with balls.precision():
+        aim.check_bounded(WHERE)
+        made = METHODS[by](aim, asked * SLACK)
     bound = supremum(aim, made.units, asked)
     if not bound.upper <= asked:
         raise ResiduaError(
@@ -215,7 +219,7 @@ def through(points: Iterable[tuple[float, float]], by: str = "relu") -> Units:
     It is the line on the whole interval between the first and the last point; beyond them hinges go on to the right
     with the last slope, hard sigmoids stay where they are. Raises ResiduaError unless x rises.
     """
-    one_of(by, EXACT, "by", "through")
+    one_of(by, EXACT, "activation", "through")
     pairs = np.array(
         [(number(x, "x", "through"), number(y, "y", "through")) for x, y in points], dtype=np.float64
     ).reshape(-1, 2)

@@ -5,20 +5,22 @@ What each leaves between the broken line and the layer is derived in `ramp_laws`
 """
 
 from dataclasses import dataclass
-from math import ceil, pi, sinh, sqrt
+from math import ceil, pi, sqrt
 
 import numpy as np
 
 from residua_network import ResiduaError
 from residua_symbolic.series.approximation.piecewise_linear import PiecewiseLinear
 from residua_symbolic.universal.placing import MOST, Placed, equal_pieces, longest_pieces
+from residua_symbolic.universal.smooth_laws import BOUNDS
+from residua_symbolic.universal.steep_laws import KAPPA, TOTAL
 from residua_symbolic.universal.target import Target
 from residua_symbolic.universal.units import Units
 
 SLACK = 1 - 2.0**-20  # of the error: the rest is for the rounding of weights
-STEEPNESS = 7  # κ of a sigmoid in place of a ramp of length 1: near the best, which the report shows
-OWN, OTHERS = 0.1036, 1 / sinh(STEEPNESS / 2)  # δ(7), from above, and what all other ramps may add: `steep_laws`
-SMOOTH = {"softplus": 0.6932, "silu": 0.2785, "gelu": 0.1700}  # sup |φ − relu|, from above: `smooth_laws`
+STEEPNESS = KAPPA  # κ of a sigmoid in place of a ramp of length 1: near the best, which the report shows
+STEEP = float(TOTAL)  # of the largest rise: what sigmoids for ramps may leave
+SMOOTH = {name: float(bound) for name, bound in BOUNDS.items()}  # sup |φ − relu|, from above
 CHORD_SHARE = 0.9  # of the error, for the broken line: smooth hinges take the rest by being steep
 SINE_SHARE, LINE_SHARE = 0.5, 0.05  # of the error: the broken line's, and that of a straight line made of a sine
 GROWTH = 1.02  # of a width that does not do
@@ -121,7 +123,7 @@ def _by_sigmoids(target: Target, error: float) -> Made:
 
 def steep_bound(placed: Placed) -> float:
     """max |c_i| (δ(κ) + 1/sinh(κ/2))."""
-    return float(np.abs(np.diff(placed.line.values)).max()) * (OWN + OTHERS)
+    return float(np.abs(np.diff(placed.line.values)).max()) * STEEP
 
 
 def _enough(target: Target, error: float) -> int:
@@ -141,7 +143,7 @@ def _estimate(target: Target, count: int) -> float:
     x[-1] = target.float_ends[1]
     y = target.values(x)
     chord = np.abs(y[1::2] - (y[:-1:2] + y[2::2]) / 2).max()
-    return float(chord + np.abs(np.diff(y[::2])).max() * (OWN + OTHERS))
+    return float(chord + np.abs(np.diff(y[::2])).max() * STEEP)
 
 
 def _checked(target: Target, count: int, error: float) -> int:

@@ -76,7 +76,7 @@ def construct_plane(
     expression: object, lower: tuple[object, object], upper: tuple[object, object], error: float, by: str = "relu"
 ) -> RidgeConstruction:
     """One hidden layer within `error` of a polynomial in x and y on a box. Raises ResiduaError for anything else."""
-    one_of(by, METHODS, "by", WHERE)
+    one_of(by, METHODS, "activation", WHERE)
     asked = number(error, "error", WHERE)
     function = given(expression)
     names = sorted(function.variables)
@@ -92,7 +92,8 @@ def construct_plane(
     for slope, polynomial in ridges:
         low, high = _range(box, slope)
         aim = Target(given(polynomial), "s", low, high)
-        made = METHODS[by](aim, asked * SLACK / len(ridges))
+        with balls.precision():
+            made = METHODS[by](aim, asked * SLACK / len(ridges))
         parts.append((slope, aim, made.units))
         with balls.precision():
             total += supremum(aim, made.units, asked).balls[()].upper()

@@ -90,7 +90,8 @@ def _rational(e: sp.Expr) -> sp.Expr:
 
 
 def _is_odd(right: sp.Expr) -> bool:
-    return bool(_rational(right + right.subs(u, -u)) == 0)
+    ramp = u + sp.Rational(1, 2)
+    return same(right, sigmoid(kappa * u) - ramp) and bool(_rational(right + right.subs(u, -u)) == 0)
 
 
 def _stationary(top: sp.Expr) -> Proof:
@@ -165,7 +166,7 @@ def monotone_law() -> Derivation:
         ),
         Bound(
             "steep enough",
-            sp.Abs(S(KAPPA * u) - sp.Heaviside(u)),
+            sp.Abs(S(kappa * u) - sp.Heaviside(u)),
             eta,
             "argued: for |u| ≥ 1/2 and any η > 0 some steepness does",
         ),

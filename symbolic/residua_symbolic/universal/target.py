@@ -21,6 +21,7 @@ from residua_symbolic.series.enclosures.bounds import UNBOUNDED
 from residua_symbolic.series.enclosures.models import Model, ModelDomain, line
 
 Ball = Any
+DEEPEST = 40  # halvings of the interval
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,20 @@ class Target:
             if not ball.is_finite():
                 raise ResiduaError(f"construct: {self.function.sympy} does not exist at {self.variable} = {p!r}")
         return np.array([float(ball.mid()) for ball in found])
+
+    def check_bounded(self, where: str) -> None:
+        """Raises ResiduaError unless f has bounds on the whole interval: cells without any are halved, to a limit."""
+        pending = [(*self.ends, 0)]
+        while pending:
+            low, high, depth = pending.pop()
+            centre = ((low + high) / 2).mid()
+            if self.local(centre, (high - centre).upper().max((centre - low).upper())).span.is_finite():
+                continue
+            if depth == DEEPEST:
+                raise ResiduaError(
+                    f"{where}: {self.function.sympy!s:.60} has no bounds near {self.variable} = {float(centre):.6g}"
+                )
+            pending += [(centre, high, depth + 1), (low, centre, depth + 1)]
 
 
 def target(expression: object, lower: object, upper: object, where: str) -> Target:

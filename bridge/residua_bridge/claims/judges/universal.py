@@ -74,7 +74,7 @@ def enough_segments(e: Evidence) -> Ruling:
     """How far a chord is from a curve is derived, and it falls to 0 with the length of the piece. Curves are cut until
     a stated error is certified, one of them without a derivative and one with a vertical tangent; the claim fails if
     one certified error is above the one asked for."""
-    law = e.proved(REPORT, CHORD, "the chord", "at most", "with a second derivative")
+    law = e.proved(REPORT, CHORD, "the chord", "at most", "and then at most")
     good, bad = built(e, "relu")
     widths = e.table(REPORT, WIDTHS)
     errors, pieces = widths.column("error", "asked for"), widths.column("relu", "certified")
