@@ -63,6 +63,38 @@ ALSO: dict[str, tuple[str, Plant, str]] = {
         cell(LOSSES, "Digits", "accuracy on unseen digits", 0.2, output_and_loss="ten probabilities, cross entropy"),
         "false",
     ),
+    "indicators that are enough one by one": (
+        "002-020",
+        cell(LOSSES, "Three meanings", "naive Bayes", "$1$", indicators="each independent of the class, not together"),
+        "not confirmed",
+    ),
+    "products that are wrong": (
+        "002-020",
+        unproved(LOSSES, "Indicators that are independent within each class"),
+        "not confirmed",
+    ),
+    "an example of another entropy": (
+        "002-037",
+        cell(LOSSES, "Entropies of all points' neighbours", "largest H(P_i)", 1.0, points=SMALL),
+        "not confirmed",
+    ),
+    "embeddings that part": (
+        "002-037",
+        cell(LOSSES, "Two embeddings", "last", 0.1, what="largest difference of the embeddings"),
+        "not confirmed",
+    ),
+    "no better a choice where labels are noisy": (
+        "002-019",
+        cell(LOSSES, "One input, three classes", "right, rounded", 0.6, labels="noisy labels"),
+        "not confirmed",
+    ),
+    "a likelihood that is another": ("002-041", unproved(LOSSES, "Mean square error as a likelihood"), "not confirmed"),
+    "a root that is no distance": (
+        "002-041",
+        unproved(LOSSES, DISTANCE, "the root obeys the triangle inequality"),
+        "not confirmed",
+    ),
+    "no better loss": ("002-041", cell(LOSSES, "Continuous outputs", "absolute: error", 1.5), "not confirmed"),
     "squares no worse, detours no shorter": (
         "002-041",
         cell(LOSSES, "Three numbers", "from 0 to 2", 2.0, loss="mean square error"),

@@ -24,15 +24,18 @@ def as_near_as_one_likes(table: str, least: str, most: str, ends: str) -> Plant:
 TURNED: dict[str, tuple[tuple[Plant, str], ...]] = {  # what is planted, and the word that it makes
     "004-108": (
         (as_near_as_one_likes(SIGMOIDS, NO_NEARER, "reached", "values_far_out"), "true"),
-        (verdict(REPORT, SIGMOID_CURVE, "differ"), "false"),
+        (cell(REPORT, SIGMOIDS, "reached", 0.5, values_far_out=FREE), "false"),
+        (cell(REPORT, SIGMOIDS, "reached", 0.01, values_far_out=FREE), "not confirmed"),
+        (verdict(REPORT, SIGMOID_CURVE, "differ"), "not confirmed"),
         (unproved(REPORT, RIVALS, "twice a derivative"), "not confirmed"),
         (unproved(REPORT, SCALES, "a wider ramp"), "not confirmed"),
         (verdict(REPORT, ALIKE, "differ"), "not confirmed"),
     ),
     "004-113": (
         (as_near_as_one_likes(RAMPS, LEAST, MOST, "ends"), "true"),
-        (verdict(REPORT, RAMP_CURVE, "differ"), "false"),
-        (cell(REPORT, RAMPS, MOST, 0.01, ends=FREE), "false"),
+        (cell(REPORT, RAMPS, MOST, 0.5, ends=FREE), "false"),
+        (cell(REPORT, RAMPS, MOST, 0.01, ends=FREE), "not confirmed"),
+        (verdict(REPORT, RAMP_CURVE, "differ"), "not confirmed"),
         (unproved(REPORT, UNITS, "beyond"), "not confirmed"),
         (unproved(REPORT, NEAREST, "stretches"), "not confirmed"),
     ),

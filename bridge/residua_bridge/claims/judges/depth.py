@@ -27,13 +27,13 @@ SURE = 2  # standard errors
 def width_and_depth(e: Evidence) -> Ruling:
     """Blocks that are powers make a network a polynomial. Its degree is derived for every depth, and how many of its
     coefficients a width sets free is counted exactly. The claim holds if depth raises the degree and a wider net never
-    frees more than one coefficient more; it fails if it frees several, or if one layer of tanh is derived, and
-    measured, to have as many prescribed odd terms as it has units."""
+    frees more than one coefficient more; it fails if it frees several, and one layer of tanh is derived, and measured,
+    to have as many prescribed odd terms as it has units."""
     deeper, free, terms = degrees_multiply(e), freed(e), width_has_terms(e)
     several = free[1] - free[0] > 1 and e.verdict(ORDER, "Coefficients within reach, counted by singular values")
     return Ruling(
         holds=deeper and not several and not terms,
-        fails=several or terms,
+        fails=several and terms and deeper,
         correction="Width sets more coefficients free, in several orders at once, until all are; a layer of m tanh "
         "units has the first m odd terms of sin. Depth does bring higher orders where blocks are polynomials of degree "
         "d ≥ 2, but not one after the other: L of them have the degree $d^L$. A layer of tanh has all orders from the "

@@ -14,12 +14,15 @@ from residua_symbolic.minimax.sigmoid_laws import RIVALS, SCALES
 REPORT = "minimax"
 CERTIFIED = "certified"
 ONE_PIECE, MANY_PIECES = 3, 63  # of the sigmoid's best pieces: what two ReLUs can make, and many
+CONSTANT = 0.5  # of the height: what the best constant leaves, which nobody calls an approximation
+NONE = "It comes no nearer than a constant."
 
 
 @judge("004-108")
 def sigmoid_for_hard_sigmoid(e: Evidence) -> Ruling:
     """Approximating is read as in the document: as near as one likes. The least largest error of one sigmoid is proved
-    from both sides, the same for every width of the ramp; if it is above 0 the claim holds up to that error only."""
+    from both sides, the same for every width of the ramp; if it is above 0 the claim holds up to that error only, and
+    is false if that is no less than what a constant leaves."""
     table = e.table(REPORT, SIGMOIDS)
     proved = e.proved(REPORT, RIVALS, "an operator", "twice a derivative", "points, ends free")
     carried = e.proved(REPORT, SCALES, "a wider ramp", "its distance") and e.verdict(REPORT, ALIKE)
@@ -40,8 +43,9 @@ def sigmoid_for_hard_sigmoid(e: Evidence) -> Ruling:
     )
     return Ruling(
         holds=carried and near and reached == 0,
-        fails=proved and carried and floor > 0,
-        within=near,
+        fails=proved and carried and near and floor > 0,
+        within=reached < CONSTANT,
+        correction=NONE * (reached >= CONSTANT),
         condition=(
             f"up to {percent(reached)} of the height ({percent(held)} if the sigmoid is to run from 0 to 1 as well), "
             "whatever the width and slope of the hard sigmoid: that near, and never nearer, is one sigmoid in the "
@@ -58,7 +62,8 @@ def sigmoid_for_hard_sigmoid(e: Evidence) -> Ruling:
 @judge("004-113")
 def two_relus_for_sigmoid(e: Evidence) -> Ruling:
     """Approximating is read as in the document: as near as one likes. The least largest error of two ReLUs on the line
-    is proved from both sides; if it is above 0 the claim holds up to that error only."""
+    is proved from both sides; if it is above 0 the claim holds up to that error only, and is false if that is no less
+    than what a constant leaves."""
     table = e.table(REPORT, RAMPS)
     where = {"target": "sigmoid", "on": "the line"}
     proved = e.proved(REPORT, UNITS, "between the knots", "beyond") and e.proved(
@@ -76,8 +81,9 @@ def two_relus_for_sigmoid(e: Evidence) -> Ruling:
     near = floor <= reached and met
     return Ruling(
         holds=near and reached == 0,
-        fails=proved and floor > 0,
-        within=near,
+        fails=proved and near and floor > 0,
+        within=reached < CONSTANT,
+        correction=NONE * (reached >= CONSTANT),
         condition=(
             f"up to {reached:.4f} on the whole line, {held:.4f} if the ramp is to run from 0 to 1: that near, and "
             "never nearer, are two ReLUs in the largest error"
