@@ -5,6 +5,7 @@ import pytest
 from residua_bridge.experiments.universal_overfit import EVERY, WHOLE
 from residua_symbolic.universal.depth_laws import CROSSINGS, PARABOLA
 from residua_symbolic.universal.ramp_laws import JUMP, RAMPS, UNBOUNDED
+from residua_symbolic.universal.smooth_laws import SMOOTH
 
 from .planting import Plant, both, cell, committed, record, unproved, verdict
 
@@ -44,6 +45,10 @@ MORE: tuple[tuple[str, Plant, str], ...] = (
     ("004-109", cell(HERE, BUILT, MOST, 0.2, by="sigmoid", function="sqrt(x) on [0, 1]"), "false"),
     ("004-110", cell(HERE, CONTEST, WON, 6), "not confirmed"),
     ("004-112", verdict(HERE, "No trained polynomial", "differ"), "not confirmed"),
+    ("004-112", verdict(HERE, "No error on torch", "differ"), "not confirmed"),
+    ("004-112", cell(HERE, BUILT, MOST, 0.2, by="gelu", function="sqrt(x) on [0, 1]"), "not confirmed"),
+    ("004-112", unproved(HERE, SMOOTH, "scaled"), "not confirmed"),
+    ("004-112", cell(HERE, EACH, KINK, 0.0, activation="cube"), "not confirmed"),
     ("004-114", unproved(HERE, CROSSINGS), "false"),
     ("004-114", unproved(HERE, PARABOLA), "not confirmed"),
     ("004-115", cell(HERE, GAPS, "difference", 0.0, excess=WHOLE), "false"),
@@ -70,3 +75,9 @@ def test_contrary_evidence_turns_the_word(claim: str) -> None:
 @pytest.mark.parametrize(("claim", "plant", "word"), MORE)
 def test_more_of_it(claim: str, plant: Plant, word: str) -> None:
     assert record(claim, plant(committed())).verdict == word != WORDS[claim]
+
+
+def test_second_order_steps_are_told_as_they_are() -> None:
+    assert "in 7 of 8 rows" in record("004-110").conditions
+    never = cell(HERE, CONTEST, "then second order: median", 1.0)
+    assert "in 0 of 8 rows" in record("004-110", never(committed())).conditions

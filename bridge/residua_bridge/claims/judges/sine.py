@@ -148,9 +148,10 @@ def any_broken_line(e: Evidence) -> Ruling:
 
 @judge("002-027")
 def sums_of_powers(e: Evidence) -> Ruling:
-    """The least error with which N linear pieces fit $x^2$ is derived, and met by fits. The claim holds as written if a
-    fit has no error, fails if none is without, and holds under the condition named if the error of N pieces is
-    derived to fall with N for every such f, and ReLU weights are derived that are these pieces."""
+    """The document gives these sums as an example of broken lines, which such a layer is without error. The least
+    error with which N linear pieces fit $x^2$ is derived, and met by fits. The claim holds as written if a fit has
+    no error, fails if none is without, and holds under the condition named if the error of N pieces is derived to
+    fall with N for every such f, and ReLU weights are derived that are these pieces."""
     errors = e.table(FIT, "The square by N pieces").column("found", "float64 rounding")
     counts = e.table(FIT, "The square by N pieces").column("pieces N", "exact")
     law = e.proved(FIT, SQUARE, "mean square error") and e.verdict(FIT, "$x^2$ by N linear pieces")
