@@ -32,13 +32,13 @@ def supremum(target: Target, units: Units, error: float) -> Enclosure:
     The upper end is infinite where f has no bounds. `error` says below what no closer bounds are needed.
     """
     with balls.precision():
-        ball = _searched(target, _Layer(units), flint.arb(error) * SMALL)
+        ball = _searched(target, Layer(units), flint.arb(error) * SMALL)
     found = np.empty((), dtype=object)
     found[()] = ball
     return Enclosure(found, balls.BITS)
 
 
-def _searched(target: Target, layer: "_Layer", small: Ball) -> Ball:
+def _searched(target: Target, layer: "Layer", small: Ball) -> Ball:
     cuts = [target.ends[0], *(p for p in layer.cuts if target.ends[0] < p < target.ends[1]), target.ends[1]]
     number = count()
     least, cells = flint.arb(0), list[tuple[float, int, Ball, Ball, Ball]]()
@@ -65,7 +65,7 @@ def _searched(target: Target, layer: "_Layer", small: Ball) -> Ball:
     return least.lower().union(most.upper())
 
 
-def bounds(target: Target, layer: "_Layer", low: Ball, high: Ball) -> tuple[Ball, Ball]:
+def bounds(target: Target, layer: "Layer", low: Ball, high: Ball) -> tuple[Ball, Ball]:
     """|f − network| in the middle of a cell, from below, and everywhere on it, from above."""
     centre = ((low + high) / 2).mid()
     half = (high - centre).upper().max((centre - low).upper())
@@ -82,7 +82,7 @@ def bounds(target: Target, layer: "_Layer", low: Ball, high: Ball) -> tuple[Ball
     return reached, by_series.min(by_range) if by_range.is_finite() else by_series
 
 
-class _Layer:
+class Layer:
     """The network in balls; units whose place is far from a cell are summed beforehand."""
 
     def __init__(self, units: Units) -> None:

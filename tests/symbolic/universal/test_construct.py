@@ -4,13 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import flint
 import mpmath
 import numpy as np
 import pytest
 
 from residua_network import ResiduaError
+from residua_symbolic.domains import balls
 from residua_symbolic.universal import construct, construct_plane, through
-from residua_symbolic.universal.certificate import supremum
+from residua_symbolic.universal.certificate import Layer, bounds, supremum
 from residua_symbolic.universal.methods import METHODS
 from residua_symbolic.universal.outputs import outputs
 from residua_symbolic.universal.placing import chord_bound
@@ -56,6 +58,7 @@ def test_bounds_against_mpmath(by: str, case: tuple[str, object, object, Callabl
     found = [abs(value(c.units, p) - function(mpmath.mpf(p))) for p in x.tolist()]
     assert NEAR * float(c.bound.lower) / 2 <= max(found) <= float(c.bound.upper) <= 0.15
     assert float(c.bound.upper) <= c.derived * (1 + 1e-12)
+    assert c.derived <= 0.15
     assert float(c.bound.upper) <= 1.03 * float(c.bound.lower) or float(c.bound.upper) <= 0.15 / 99
     assert c.network.parameter_shapes() == {name: w.shape for name, w in c.weights.items()}
     exact = outputs(c.units, x)
@@ -77,6 +80,28 @@ def test_the_certificate_sees_a_wrong_weight(by: str) -> None:
     order = np.argsort(-biases / c.units.slopes) if by != "sin" else np.arange(len(biases))
     parts = {name: getattr(c.units, name)[order] for name in ("slopes", "factors")}
     assert supremum(c.target, replace(c.units, biases=biases[order], **parts), 0.15).upper > c.bound.upper
+
+
+@pytest.mark.parametrize("by", METHODS)
+@pytest.mark.parametrize("width", [0.01, 0.3, 1.5])
+def test_a_cell_holds_what_lies_in_it(by: str, width: float) -> None:
+    """Enclosures of the layer on wide cells, and the bound of the difference there, against values by mpmath."""
+    c = construct("cos(x)", -2, 3, 0.05, by)
+    layer = Layer(c.units)
+    for left in np.linspace(-2, 3 - width, 7).tolist():
+        right = next((p for p in sorted(map(float, layer.cuts)) if left < p < left + width), left + width)
+        low, high = flint.arb(left), flint.arb(right)
+        with balls.precision():
+            centre = ((low + high) / 2).mid()
+            local = layer.local(low, high, centre, (high - centre).upper())
+            most = float(bounds(c.target, layer, low, high)[1])
+            for x in np.linspace(left, right, 9).tolist():
+                exact = value(c.units, x)
+                t = flint.arb(x) - centre
+                tight = local.at + local.slope * t + local.bend * t * t
+                for ball in (tight, local.span):
+                    assert float(ball.lower()) - 1e-12 <= exact <= float(ball.upper()) + 1e-12
+                assert abs(exact - mpmath.cos(x)) <= most * (1 + 1e-12)
 
 
 def test_more_units_for_less_error() -> None:
