@@ -1,9 +1,10 @@
 """Document 003, section 1.3: ε, smoothness, learning rates and small batches under batch normalisation."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from residua_bridge.claims.evidence import Evidence
+from residua_bridge.claims.evidence import Evidence, MissingEvidenceError
 from residua_bridge.claims.judges.powers import power
 from residua_bridge.claims.judging import judge
 from residua_bridge.claims.ruling import Ruling
@@ -32,6 +33,8 @@ def only_the_denominator(e: Evidence) -> Ruling:
     where = e.table(SPECTRA, "Where the true Jacobian vanishes").cell(
         "the Jacobian vanishes at", normaliser="batchnorm"
     )
+    if not sizes:
+        raise MissingEvidenceError(f"{INVARIANCE}: expected sizes of ε above 0, got none")
     largest = max(sizes)
     return Ruling(
         holds=all(abs(cosine) < ROUNDING for cosine in cosines.values()),
@@ -187,6 +190,8 @@ def small_batches(e: Evidence) -> Ruling:
     growth = {float(row["B"]): float(row["ratio of means"]) for row in table.rows(n=widest)}
     table.column("ratio of means", bound="s.e.", n=widest)
     finite = sorted(batch for batch in growth if batch > EXISTS)
+    if not finite:
+        raise MissingEvidenceError(f"{LAWS}: expected batches of more than {EXISTS} rows, got none")
     rises = all(growth[small] > growth[large] for small, large in pairwise(finite))
     infinite = table.cell("mean: law a layer", bound="derived", B=EXISTS, n=widest) == "infinite"
     law = e.verdict(LAWS, "Linear → BatchNorm: the law at finite batch") and e.proved(
@@ -199,7 +204,7 @@ def small_batches(e: Evidence) -> Ruling:
     better = [float(row["B"]) for row in trained.rows(batch_is="higher")]
     smallest, largest = finite[0], finite[-1]
     return Ruling(
-        holds=law and rises and infinite and growth[2.0] < NOTHING and word == "lower",
+        holds=law and rises and infinite and growth.get(2.0, math.inf) < NOTHING and word == "lower",
         fails=not rises or word == "higher",
         correction="neither does the gradient grow faster in smaller batches, nor are they less accurate",
         remark=(

@@ -196,8 +196,8 @@ def practical_use(e: Evidence) -> Ruling:
 def _routes_off(rows: list[dict[str, str | int | float | bool]]) -> tuple[float, float]:
     """How far the gradient is off: by reverse mode, and by quotients at the best of the steps tried."""
     far = [(row["route"], float(row["relative distance"])) for row in rows]
-    exact = [value for route, value in far if route == "reverse mode"]
-    return exact[0], min(value for route, value in far if route == "central quotients")
+    exact, quotients = ([v for route, v in far if route == one] for one in ("reverse mode", "central quotients"))
+    return min(exact, default=float("nan")), min(quotients, default=float("nan"))
 
 
 @judge("004-095")
@@ -256,8 +256,8 @@ def central_limit(e: Evidence) -> Ruling:
 
 @judge("004-097")
 def smaller_truncation(e: Evidence) -> Ruling:
-    """A comparison for all functions and steps is refuted by one: two counterexamples are proved, one at a large step,
-    one at every small step where $f'' = 0$; no table could establish it, so that it is never found true. It holds
+    """A comparison for all functions and steps is refuted by one: two counterexamples have to be proved, one at a large
+    step, one at every small step where $f'' = 0$; no table could establish it, so that it is never found true. It holds
     for small steps and $f'' \\neq 0$ if the limit of the ratio of the two errors is proved and the document's own
     table of $e^x$ has the smaller error in the central row at every step."""
     at_large = e.proved(QUOTIENTS, "A step at which the forward quotient is better", "difference of squares")
@@ -269,10 +269,10 @@ def smaller_truncation(e: Evidence) -> Ruling:
         for c, f, b in zip(errors["central"], errors["forward"], errors["backward"], strict=True)
     )
     proved = e.proved(QUOTIENTS, "Central against forward error", "forward error", "central error", "ratio")
-    gain = abs(errors["forward"][-1] / errors["central"][-1])
+    gain = abs(errors["forward"][-1] / (errors["central"][-1] or float("nan")))
     return Ruling(
         holds=False,
-        fails=at_large or at_small,
+        fails=at_large and at_small,
         within=proved and smaller,
         condition=(
             "$f''(x) \\neq 0$ and small steps: the errors are $f''' h^2 / 6$ and $f'' h / 2$, for $e^x$ at 0 and the "

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from residua_bridge.claims.evidence import Evidence
+from residua_bridge.claims.evidence import Evidence, MissingEvidenceError
 from residua_bridge.claims.judges.powers import power
 from residua_bridge.claims.judging import judge
 from residua_bridge.claims.ruling import Ruling
@@ -29,7 +29,6 @@ def products(e: Evidence) -> Ruling:
     the mean it does neither; and it holds at the others if the law says so and the networks do as the law says."""
     table = e.table(PLAIN, SIGNALS)
     law = "squared gradient: law, n → ∞"
-    table.column(law, bound="exact for the mean", activation="identity")
     rows = [*table.rows(activation="identity"), *table.rows(activation="relu")]
     critical = [row for row in rows if float(row[law]) == 1]
     others = [row for row in rows if float(row[law]) != 1]
@@ -41,7 +40,7 @@ def products(e: Evidence) -> Ruling:
     deepest = max(tails.column("L", bound="exact"))
     typical = tails.number("geometric mean, law", bound="exact", L=deepest)
     depth = table.table.title.split(": ")[1]
-    small, large = (float(next(r[law] for r in rows if _is(r, "identity", v))) for v in (0.5, 2.0))
+    small, large = (table.number(law, bound="exact for the mean", where=_of("identity", v)) for v in (0.5, 2.0))
     return Ruling(
         holds=all(row["typical norm"] != "between" for row in rows),
         fails=any(row["typical norm"] == "between" for row in critical) and met,
@@ -65,10 +64,6 @@ def products(e: Evidence) -> Ruling:
 
 def _of(activation: str, variance: float) -> Row:
     return {"activation": activation, "variance times n": variance}
-
-
-def _is(row: Row, activation: str, variance: float) -> bool:
-    return row["activation"] == activation and row["variance times n"] == variance
 
 
 @judge("003-076")
@@ -147,17 +142,20 @@ def one_normalised_layer(e: Evidence) -> Ruling:
     errors = e.table(NORMALISED, "Relative error", section="Error of (1.10) against n")
     wide = max(errors.column("n", bound="exact", network="LayerNorm alone"))
     off = errors.number("measured", bound="float64 rounding", network="LayerNorm alone", n=wide)
+    law = e.proved(LAYER, "Error of (1.10) for layernorm alone", "relative error")
+    right = _projector(e)
     return Ruling(
         holds=e.verdict(NORMALISED, "(1.10):"),
-        fails=e.verdict(NORMALISED, "(1.10):", "differ") and all(dropped) and said != true,
-        correction=_projector(e),
+        fails=e.verdict(NORMALISED, "(1.10):", "differ") and all(dropped) and said != true and bool(right),
+        correction=right,
         counterexample=(
             f"layer normalisation of two features, $g = 1$, $W = I$, $x = {_bare(x)}$: (1.10) says {said}, true is "
             f"{true}"
         ),
         remark=(
-            f"the relative error is $\\sqrt{{2/(n-2)}}$ for layer normalisation, {off:.2g} at n = {wide:.0f}; with "
-            "stored statistics, which do not depend on the input, (1.10) is right, but nothing is trained with them"
+            (f"the relative error is $\\sqrt{{2/(n-2)}}$ for layer normalisation, {off:.2g} at n = {wide:.0f}; " * law)
+            + "with stored statistics, which do not depend on the input, (1.10) is right, but nothing is trained with "
+            "them"
         ),
     )
 
@@ -197,14 +195,20 @@ def normalised_product(e: Evidence) -> Ruling:
     agreed = [e.verdict(*one) for one in asked]  # every one is looked at, for the list of evidence
     differed = [e.verdict(*one, "differ") for one in asked]
     x = str(e.table(NORMALISED, "Counterexamples").cell("x", normaliser="layernorm", n=2))
+    rates = e.proved(BATCH, "Squared gradients through Linear → BatchNorm, L times", "inner layer", "(1.11) instead")
+    popular = e.table(LAYER, "Popular laws")
+    said, true, n, layers = (
+        popular.number(name, bound="standard error", law="003, (1.11)")
+        for name in ("predicted", "measured", "width", "depth")
+    )
     return Ruling(
         holds=all(agreed),
-        fails=all(differed),
+        fails=all(differed) and rates,
         correction=(
             "every factor has its projector between matrix and gain, "
-            "$\\prod_i W_i P_i\\, \\mathrm{diag}(g_i) / \\sigma_i$; without it the squared product grows too fast, by "
-            "$(B-1)/(B-3)$ in place of $(B-2)/(B-3)$ a layer with batch statistics, by $(n-2+\\sqrt{2})/(n-3)$ in "
-            "place of $(n-2)/(n-3)$ with layer normalisation, of linear nets"
+            "$\\prod_i W_i P_i\\, \\mathrm{diag}(g_i) / \\sigma_i$; without it the squared product grows too fast, in "
+            "linear nets by $(B-1)/(B-3)$ in place of $(B-2)/(B-3)$ a layer with batch statistics, and to "
+            f"{said:.2f} in place of {true:.2f} through {layers:.0f} layers of width {n:.0f} with layer normalisation"
         ),
         counterexample=(
             f"one layer, layer normalisation of two features at $x = {_bare(x)}$, where the true Jacobian is 0"
@@ -220,25 +224,24 @@ def adapting_gain(e: Evidence) -> Ruling:
     above it in the second; it fails if in either they end clearly on the other side."""
     table = e.table(DIGITS, "Learned gains")
     grow, vanish = (_Gains(table.rows(), begins) for begins in ("gradients grow", "gradients vanish"))
-    table.column("log10 of the gains, after", bound="standard error  ")
+    table.column("log10 of the gains, after", bound="standard error beside each")
     scaled = _scale_is_taken(e)
     return Ruling(
         holds=grow.ratio > 0 > vanish.ratio and grow.gain < -CLEAR * grow.error and vanish.gain > CLEAR * vanish.error,
         fails=(grow.ratio > 0 and grow.gain > CLEAR * grow.error)
         or (vanish.ratio < 0 and vanish.gain < -CLEAR * vanish.error),
         correction=(
-            f"$g$ is 1 at initialisation whatever the gradients do, and rises in both trainings, by {grow.percent:.1f} "
-            f"% where gradients grow and {vanish.percent:.1f} % where they vanish"
+            "$g$ is 1 at initialisation whatever the gradients do, and training changes it by "
+            f"{grow.percent:+.1f} % where gradients grow and by {vanish.percent:+.1f} % where they vanish"
             + (
-                "; what adapts is $1/\\sigma$, which takes the size of the weights off the gradient exactly, and with "
-                "ReLU that of the previous $g$"
+                "; what adapts is $1/\\sigma$, which takes the size of the weights off the gradient exactly"
                 if scaled
                 else ""
             )
         ),
         counterexample=(
             f"{grow.name}, {grow.layers} layers: the squared gradient grows $10^{{{grow.ratio:.3g}}}$-fold, and "
-            f"training makes $g$ {grow.percent:.1f} % larger"
+            f"training changes $g$ by {grow.percent:+.1f} % all the same"
         ),
     )
 
@@ -247,7 +250,9 @@ class _Gains:
     """The row of the table of learned gains whose network begins so."""
 
     def __init__(self, rows: Sequence[Row], begins: str) -> None:
-        row = next(row for row in rows if str(row["network"]).startswith(begins))
+        row = next((row for row in rows if str(row["network"]).startswith(begins)), None)
+        if row is None:
+            raise MissingEvidenceError(f"learned gains: expected a network in which {begins}, got none")
         self.name = str(row["network"]).split(": ")[1]
         self.layers = int(row["layers"])
         self.ratio = float(row["log10 of the gradient ratio, before"])
@@ -301,9 +306,7 @@ def mitigation(e: Evidence) -> Ruling:
             f"{factor:.3g} a layer; layer normalisation leaves a rate of $1/n$ a layer: at width 8 and 16 layers the "
             f"mean is {narrow['law of the mean']:.3g} and the typical ratio $e^{{{narrow['law of the mean log']:.3g}}}$"
         ),
-        counterexample=(
-            "batches of two, or two features under layer normalisation: with $\\varepsilon = 0$ no gradient passes"
-        ),
+        counterexample=("batches of two: with $\\varepsilon = 0$ no gradient passes"),
         remark=(
             "in the branches of a residual net batch normalisation turns exponential growth into a power of the depth, "
             "behind the addition it does not"
@@ -364,18 +367,17 @@ def saturation(e: Evidence) -> Ruling:
     table = e.table(PLAIN, SIGNALS)
     difference = "relative difference of two outputs"
     rows = table.rows()
-    table.column(difference, bound="standard error ")
     active = [row for row in rows if row["activation"] != "identity"]
     bare = [row for row in rows if row["activation"] == "identity"]
     gone = [row for row in active if row["typical norm"] == "vanishing" and float(row[difference]) < LOST]
     fine = [row for row in active if row["typical norm"] == "between" and float(row[difference]) > KEPT]
     sigmoid = [row for row in active if row["activation"] == "sigmoid"]
-    relu = next(float(row[difference]) for row in active if _is(row, "relu", 2.0))
+    relu = table.number(difference, bound="standard error ", where=_of("relu", 2.0))
     met = e.verdict(PLAIN, "tanh, variance 1.5/n: as $n \\to \\infty$ the gradient ratio")
     variances = [f"{float(row['variance times n']):g}" for row in sigmoid]
     depth = table.table.title.split(": ")[1]
     kept = "; ".join(f"{row['activation']}, $v = {float(row['variance times n']):g}$" for row in fine)
-    small = next(float(row["squared gradient: law, n → ∞"]) for row in bare if _is(row, "identity", 0.5))
+    small = table.number("squared gradient: law, n → ∞", bound="exact for the mean", where=_of("identity", 0.5))
     return Ruling(
         holds=len(gone) == len(active),
         fails=bool(fine) and met,
