@@ -198,7 +198,7 @@ def smallest() -> Table:
     assert mean is not None
     spread = float(x.var(unbiased=False).sqrt())
     rows = tuple(
-        (float(x[k, 0]), float(mean), spread, float(x[k].mean()), float(x[k].var(unbiased=False)), float(y[k, 0]))
+        (float(x[k, 0]), float(mean), spread, float(x[k].mean()), float(x[k].std(unbiased=False)), float(y[k, 0]))
         for k in range(len(x))
     )
     columns = (

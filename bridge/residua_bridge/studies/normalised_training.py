@@ -183,7 +183,7 @@ STUDY = Study(
             width=32,
             rates=(0.1, 0.3, 1.0),
             batch=64,
-            steps=By(150, 600),
+            steps=By(300, 300),
             seeds=By(6, 16),
         ),
         ByBatch(
@@ -207,14 +207,14 @@ STUDY = Study(
                 "003, L105: with batch normalisation dropout can be left out, and the result is better for it, since batch normalisation "
                 "regularises. On all training digits and on few, where regularisation matters more.",
             ),
-            data=(1348, 150),
+            data=(1348, 50),
             dropouts=(0.0, 0.2),
             hidden=2,
             width=64,
             batch=32,
             rate=3e-3,
             steps=By(200, 800),
-            seeds=By(8, 20),
+            seeds=By(16, 24),
         ),
         MemoryHeld(
             "memory",

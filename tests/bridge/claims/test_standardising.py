@@ -107,6 +107,29 @@ MISSING: dict[str, Plant] = {
     "003-073": verdict(REPORT, INSIDE, "differ"),
     "003-074": verdict(REPORT, INSIDE, "differ"),
 }
+SMALLEST: dict[str, Plant] = {
+    "003-042": unproved(REPORT, "The numbers 1 and 3, doubled", "deviation of 2, 6"),
+    "003-045": unproved(REPORT, "The numbers 0 and 4 divided by their variance"),
+    "003-048": unproved(REPORT, "The numbers −1 and 1, standardised"),
+    "003-049": unproved(REPORT, "Half-way between two inputs", "half-way"),
+    "003-050": unproved(REPORT, "Two batches with one image", "of −2, 2"),
+    "003-051": unproved(REPORT, "A linear layer takes γ and β in", "and a linear layer"),
+    "003-053": cell(REPORT, "Sigmoid within", "slope left, at most", 0.9, t=3.0),
+    "003-072": cell(REPORT, COST, "batch norm", 0.56, data=PEOPLE),
+    "003-073": unproved(REPORT, "(1.4) and (1.5) as printed", "shifted by b"),
+    "003-074": unproved(REPORT, "The numbers 1 and 3 by (1.4), −1 and 1 by (1.5)", "(1.5)² of −1, 1"),
+}
+
+
+@pytest.mark.parametrize("claim", SMALLEST)
+def test_nothing_is_said_without_the_smallest_case_or_the_correction(claim: str) -> None:
+    assert record(claim, SMALLEST[claim](committed())).verdict == "not confirmed"
+
+
+def test_robustness_needs_saturation_by_itself() -> None:
+    """003-055: with γ held large but no gain, what learnt γ, β change is not laid to saturation."""
+    plant = cell(REPORT, "Accuracy on disturbed images, γ held fixed", "above γ = 1", 0.0)
+    assert record("003-055", plant(committed())).verdict == "false"
 
 
 @pytest.mark.parametrize("claim", WORDS)
