@@ -86,6 +86,7 @@ MISSING = {
     "003-076": unproved(NORMALISED, "Jacobian of linear", "matrix form"),
     "003-077": unproved(NORMALISED, "Jacobian of layers 0 to 3", "chain rule"),
     "003-079": unproved(NORMALISED, "Jacobian of layernorm with constant statistics", "dropped"),
+    "003-080": unproved(BATCH, "Squared gradients through Linear → BatchNorm, L times", "(1.11) instead"),
     "003-084": unproved(GROWTH, "Unnormalised, ReLU → Linear", "one block, backward"),
     "003-086": verdict(PLAIN, "tanh, variance 1.5/n: as", "differ"),
 }
@@ -123,6 +124,10 @@ def test_a_formula_without_its_proof_is_not_printed() -> None:
     bare = unproved(NORMALISED, "Jacobian of layernorm", "matrix form")(committed())
     assert "diag" in record("003-079").correction
     assert "diag" not in record("003-079", bare).correction
+    assert record("003-079", bare).verdict == "not confirmed"
+    assert "sqrt" in record("003-079").remark
+    unknown = unproved(LAYER, "Error of (1.10) for layernorm alone", "relative error")(committed())
+    assert "sqrt" not in record("003-079", unknown).remark
 
 
 def test_numbers_in_texts_are_those_of_the_tables() -> None:
@@ -131,8 +136,10 @@ def test_numbers_in_texts_are_those_of_the_tables() -> None:
         cell(BATCH, "Which variances batch normalisation hurts", "hurts from v =", 1.2345, B=32),
         cell(DIGITS, GAINS, AFTER, 0.1, network=GROW),
         cell(GROWTH, "Gradients through", "law, n → ∞", 3.1e33, block="x + (Linear)"),
+        cell(LAYER, "Popular laws", "predicted", 2.3456, law="003, (1.11)"),
     )(committed())
     assert "0.43" in record("003-075", marked).counterexample
     assert "1.23" in record("003-082", marked).conditions
+    assert "2.35" in record("003-080", marked).correction
     assert "25.9 %" in record("003-081", marked).counterexample
     assert "3.1 \\cdot 10^{33}" in record("003-084", marked).counterexample
