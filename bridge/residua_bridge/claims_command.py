@@ -23,7 +23,7 @@ def claims(
     claim: Annotated[list[str] | None, typer.Argument(help="names of claims: 003-046; default: all")] = None,
     document: Annotated[str | None, typer.Option(help="only the claims of this document: 000, 002, 003 or 004")] = None,
     verdict: Annotated[
-        str | None, typer.Option(help="only those that are: true, conditional, false, undecidable")
+        str | None, typer.Option(help='only those that are: true, conditional, false, undecidable or "not confirmed"')
     ] = None,
     reports: Annotated[
         Path | None,
@@ -81,4 +81,4 @@ def _counts(records: Sequence["Record"]) -> str:
 
     words = [record.verdict for record in records]
     shares = ", ".join(f"{words.count(word)} {word}" for word in WORDS if word in words)
-    return f"{len(records)} claims{f': {shares}' if shares else ''}"
+    return f"{len(records)} claim{'' if len(records) == 1 else 's'}{f': {shares}' if shares else ''}"

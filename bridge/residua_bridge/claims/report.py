@@ -24,8 +24,9 @@ REFUTED_BY = (
 )
 
 READING = (
-    "Every claim has its place in the document, its word and what belongs to it: the condition under which it holds, "
-    "what is right instead, the smallest case in which it fails. Its evidence is every look that was taken into the "
+    "Every claim has its place in the document (L62 is line 62 of its file, §1.4 a section, (1.5) a formula), its word "
+    "and what belongs to it: the condition under which it holds, what is right instead, the smallest case in which it "
+    "fails. Its evidence is every look that was taken into the "
     "reports, by report and section: steps of derivations with the proofs that passed, numbers with what is known of "
     "their error, verdicts of comparisons with the difference and what is left unexplained of it. A word changes when "
     "its evidence does.",
@@ -95,7 +96,7 @@ def entry(record: Record) -> Entry:
 def _conclusion(records: Sequence[Record]) -> tuple[str, ...]:
     found = Counter(record.verdict for record in records)
     shares = ", ".join(f"{found[word]} {word}" for word in WORDS if found[word])
-    return (f"Of {len(records)} claims: {shares}.",)
+    return (f"Of {len(records)} claim{'' if len(records) == 1 else 's'}: {shares}.",)
 
 
 def _provenance(reports: Sequence[Findings]) -> dict[str, str]:

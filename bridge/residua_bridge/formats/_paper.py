@@ -207,9 +207,17 @@ def told(reference: Reference) -> str:
         case "picture":
             return f"picture: {reference.what}"
         case _:
-            bound = reference.bound if reference.bound.startswith("±") else f"({reference.bound})"
+            bound = _bar(reference.bound)
             shown = " ".join(filter(None, (value, bound if reference.bound else "")))
     return f"{reference.what}: {shown}" if shown else reference.what
+
+
+def _bar(bound: str) -> str:
+    """How sure a number is, behind it: ± 0.014 without the sign once more (a column called ±), else in brackets."""
+    if bound.endswith("beside each") or not bound.startswith("±"):
+        return f"({bound})"
+    bar, _, kind = bound.removesuffix(")").partition(" (±")
+    return bound if bar == bound.removesuffix(")") else f"{bar} {kind.strip()}".rstrip()
 
 
 def _derivation(derivation: DerivationText) -> Iterator[Block]:

@@ -279,7 +279,7 @@ def more_reasonable(e: Evidence) -> Ruling:
         )
         * (same and least and along),
         remark=(
-            "The divergence has the plainer scale (0 exactly where Q = P, while the cross entropy's least value "
+            "the divergence has the plainer scale (0 exactly where Q = P, while the cross entropy's least value "
             "is H(P)); "
             "and where P is trained as well only the divergence is least at P = Q: against "
             f"$q_1 = {q:g}$ it ends at $p_1 = {p:.3g}$, the cross entropy at {crossed:.4g}."
@@ -314,7 +314,7 @@ def token_classifier(e: Evidence) -> Ruling:
         fails=below or numbered or max(excess) > even - floor,
         correction="cross entropy does not come down to the entropy of a decoder's source",
         remark=(
-            f"On a source of entropy {floor:.4f} nats a token decoders end {min(excess):.2g} to {max(excess):.2g} "
+            f"On a source of entropy {floor:.4f} nats a token, decoders end {min(excess):.2g} to {max(excess):.2g} "
             "above it. "
             "Numbers of tokens are only names: the floor of the cross entropy is the same for two numberings, "
             "that of the "
