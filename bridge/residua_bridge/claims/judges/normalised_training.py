@@ -11,6 +11,7 @@ from residua_bridge.experiments import normalised_training_memory as memory
 from residua_bridge.experiments import normalised_training_steps as steps
 from residua_bridge.experiments.layernorm_overstated import ROWS
 from residua_bridge.experiments.normalised_training_nets import BAR
+from residua_bridge.findings import Cell
 from residua_symbolic.training.absorbed import ABSORBED
 from residua_symbolic.training.gates import GATES
 from residua_symbolic.training.held import HELD
@@ -224,7 +225,7 @@ def without_dropout(e: Evidence) -> Ruling:
     sizes = sorted({int(row["training digits"]) for row in rows})
     good = [n for n in sizes if all(gap - bar > -LOSS for row, gap, bar in pairs if row["training digits"] == n)]
     largest = max(good, default=max(sizes))
-    match = {"normalisation": "batch", "training digits": largest}
+    match: dict[str, Cell] = {"normalisation": "batch", "training digits": largest}
     gap, bar = (table.number(name, "over seeds", where=match) for name in (GAP, BAR))
     rate = table.number("dropout", EXACT, where=match)
     return Ruling(
@@ -240,7 +241,7 @@ def without_dropout(e: Evidence) -> Ruling:
     )
 
 
-def _loss_without(bad: list[dict[str, str | int | float | bool]]) -> str:
+def _loss_without(bad: list[dict[str, Cell]]) -> str:
     return "; ".join(
         f"{row['training digits']} training digits: without dropout (rate {row['dropout']:g}) the share of right "
         f"answers is {-float(row[GAP]):.3f} ± {float(row[BAR]):.3f} lower"
@@ -361,7 +362,7 @@ def path_near_one(e: Evidence) -> Ruling:
     )
 
 
-def _kept(table: Look) -> list[dict[str, str | int | float | bool]]:
+def _kept(table: Look) -> list[dict[str, Cell]]:
     """The nets that have something to keep to the end; notes the numbers used."""
     table.cells("best path, after", BAR, to_remember=along.FIRST)
     table.cells("right", "share of new sequences", to_remember=along.FIRST)
