@@ -61,4 +61,12 @@ def test_contrary_evidence_turns_the_word(claim: str, plant: Plant, word: str) -
 
 def test_numbers_of_the_texts_come_from_the_tables() -> None:
     altered = cell(REPORT, SIGMOIDS, NO_NEARER, 0.0123456, values_far_out=FREE)(committed())
-    assert "0.012346" in record("004-108", altered).counterexample
+    assert "0.012345 " in record("004-108", altered).counterexample
+
+
+def test_bounds_are_rounded_to_the_safe_side() -> None:
+    """0.0410969: no two ReLUs are off by less than 0.041096, and two are off by less than 0.0411."""
+    found = record("004-113")
+    assert "below 0.041096 " in found.counterexample
+    assert "below 0.0291" in found.counterexample
+    assert found.conditions.startswith("up to 0.0411 ")

@@ -87,7 +87,7 @@ def independent_of_sex(e: Evidence) -> Ruling:
             "$P(s|x) \\propto P(s) \\prod_i P(x_i|s)$ for any number of them, and single indicators are enough "
             f"(in the example right in {full} of cases, blindly in {one}). Without it Bayes' formula needs all of them "
             "together within each sex: two that are independent of the sex one by one, but not together, are right in "
-            f"{jointly} of cases so, and in {singly} by products of single ones"
+            f"{'all' if jointly == 1 else jointly} of the cases so, and in {singly} by products of single ones"
         ),
         counterexample=(
             "indicators that together have the same distribution for both sexes, one of them or many: "

@@ -1,6 +1,7 @@
 """Document 004, L200 and L263: how near a sigmoid comes to a hard sigmoid, and two ReLUs to a sigmoid."""
 
 from residua_bridge.claims import Evidence, Ruling, judge
+from residua_bridge.claims.judges.powers import at_least, at_most
 from residua_bridge.experiments.minimax_pieces import FLOOR, LAW_SUP, SUPREMA
 from residua_bridge.experiments.minimax_ramps import CURVE as RAMP_CURVE
 from residua_bridge.experiments.minimax_ramps import LEAST, MOST, RAMPS, WORDS
@@ -52,8 +53,8 @@ def sigmoid_for_hard_sigmoid(e: Evidence) -> Ruling:
             f"largest error{limit}"
         ),
         counterexample=(
-            f"the ramp from 0 to 1 between −1 and 1: every $c\\,\\sigma(wx+b)+d$ is off by {floor:.6f} or more "
-            "somewhere"
+            f"the ramp from 0 to 1 between −1 and 1: every $c\\,\\sigma(wx+b)+d$ is off by {at_least(floor, 6)} or "
+            "more somewhere"
         ),
         remark="to come nearer takes sums of sigmoids, which the document arrives at a few lines later",
     )
@@ -85,12 +86,12 @@ def two_relus_for_sigmoid(e: Evidence) -> Ruling:
         within=reached < CONSTANT,
         correction=NONE * (reached >= CONSTANT),
         condition=(
-            f"up to {reached:.4f} on the whole line, {held:.4f} if the ramp is to run from 0 to 1: that near, and "
-            "never nearer, are two ReLUs in the largest error"
+            f"up to {at_most(reached, 4)} on the whole line, {at_most(held, 4)} if the ramp is to run from 0 to 1: "
+            "that near, and never nearer, are two ReLUs in the largest error"
         ),
         counterexample=(
-            f"the sigmoid itself: no two ReLUs and constants have an error below {floor:.6f} everywhere, and on [−8, "
-            f"8] no three linear pieces one below {any_three:.4f}"
+            f"the sigmoid itself: no two ReLUs and constants have an error below {at_least(floor, 6)} everywhere, and on "
+            f"[−8, 8] no three linear pieces one below {at_least(any_three, 4)}"
         ),
         remark=(
             f"with more units the error falls as $N^{{-2}}$: on [−8, 8] {three:.3g} with {ONE_PIECE} pieces, "
