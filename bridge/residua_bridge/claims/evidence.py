@@ -136,14 +136,14 @@ class Look:
         row = _told(where, match)
         shown = _range(values)
         bars = f"{bound} beside each" if bound in self.table.columns else bound
-        self._note("numbers", f"{column}{f', {row}' if row else ''}, {len(values)} rows", shown, bars)
+        self._note("numbers", f"{column}{f', {row}' if row else ''}, {_rows(values)}", shown, bars)
         return values
 
     def rows(self, where: Where | None = None, **match: Cell) -> list[dict[str, Cell]]:
         """The rows with these cells, by column."""
         found = self._matching(where, match)
         row = _told(where, match)
-        self._note("numbers", f"{len(found)} rows{f' with {row}' if row else ''}", None, "")
+        self._note("numbers", f"{_rows(found)}{f' with {row}' if row else ''}", None, "")
         return [dict(zip(self.table.columns, row, strict=True)) for row in found]
 
     @property
@@ -190,6 +190,10 @@ def _keyword(name: str) -> str:
 def _told(where: Where | None, match: Mapping[str, Cell]) -> str:
     """The match in words: B = 32, kind = relu."""
     return ", ".join(f"{name.replace('_', ' ')} = {value}" for name, value in {**(where or {}), **match}.items())
+
+
+def _rows(found: Sequence[object]) -> str:
+    return f"{len(found)} row{'s' if len(found) != 1 else ''}"
 
 
 def _range(values: Sequence[Cell]) -> Cell:

@@ -27,6 +27,8 @@ def claims(
     `reports` is what `residua report` wrote; by default `reports` here, or that of the checkout. Raises ResiduaError
     for unknown names, and where there are no findings.
     """
+    if not isinstance(names, Sequence):
+        raise ResiduaError(f"claims: expected names such as '003-046', got {names!r:.40}")
     chosen = claims_named((names,) if isinstance(names, str) else tuple(names), document)
     if verdict is not None:
         one_of(verdict, WORDS, "verdict", "claims")

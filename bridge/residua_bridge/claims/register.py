@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -60,6 +61,13 @@ def claims_named(names: Sequence[str] = (), document: str | None = None) -> tupl
         raise ResiduaError(unknown("document", document, known))
     for name in names:
         if name not in register():
-            raise ResiduaError(unknown("claim", name, register()))
+            raise ResiduaError(_unknown(name))
     chosen = (claim for claim in register().values() if not names or claim.name in names)
     return tuple(claim for claim in chosen if document in (None, claim.document))
+
+
+def _unknown(name: object) -> str:
+    """What is wrong with a name that no claim has: the nearest ones, or the range of each document."""
+    near = get_close_matches(str(name), register(), n=1, cutoff=0.8)
+    ranges = ", ".join(f"{one.claims[0].name} … {one.claims[-1].name}" for one in documents())
+    return f"unknown claim {str(name)!r:.40}{f'; did you mean {near[0]!r}?' if near else ''}; known: {ranges}"

@@ -92,7 +92,7 @@ def caption(story: Glance) -> str:
     edge, batch = shown(causes["edge layer"], 2), shown(causes["finite batch"], 2)
     return (
         f"Left: what residua derives for nets of Linear → BatchNorm → ReLU at batch {BATCH} (line), and what it "
-        "measures on torch models (points; their error bars are smaller than they). Right: from the popular number "
+        "measures on torch models (points, larger than their error bars). Right: from the popular number "
         "to the measured one, each cause computed by its own means, none fitted to close the gap. At depth "
         f"{low.depth} the number seems {low.passes_for}. At depth {high.depth} it seems {high.passes_for}, because "
         f"{edge} (the first layer, whose input is not rectified) and +{batch} (the batch is finite) cancel."

@@ -162,3 +162,9 @@ def test_the_ledger_from_python() -> None:
     assert claims(("003-046",), verdict="undecidable", reports=FOLDER) == []
     with pytest.raises(ResiduaError, match="expected reports"):
         claims(reports="/nowhere")
+    with pytest.raises(ResiduaError, match="expected names such as '003-046', got 3"):
+        claims(3)
+    with pytest.raises(
+        ResiduaError, match=r"unknown claim '03-046'; did you mean '003-046'\?; known: 000-001 … 000-018"
+    ):
+        claims("03-046")
