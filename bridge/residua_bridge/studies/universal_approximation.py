@@ -5,8 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from residua_bridge.claims import claims_section
-from residua_bridge.experiments.claim_places import Evidence
+from residua_bridge.claims import Evidence, claims_section
 from residua_bridge.experiments.universal_activations import EACH, Activations
 from residua_bridge.experiments.universal_constructed import BUILT, Constructed, Goal
 from residua_bridge.experiments.universal_depth import SQUARES, TEETH, WAVES, Depth
@@ -14,10 +13,11 @@ from residua_bridge.experiments.universal_exact import ExactLines
 from residua_bridge.experiments.universal_overfit import EVERY, GAPS, NOISY, RATIOS, WHOLE, WIDE, Noise
 from residua_bridge.experiments.universal_plane import PLANE, Plane, Surface
 from residua_bridge.experiments.universal_trained import CONTEST, Contest
-from residua_bridge.findings import Section
+from residua_bridge.findings import Cell, Section
 from residua_bridge.formats._text import spoken
 from residua_bridge.study import By, Study
 
+NAME = "universal-approximation"
 SINE = Goal("sin(x)", "-pi", "pi", np.sin)
 KINK = Goal("abs(x)", "-1", "1", np.abs)
 ROOT = Goal("sqrt(x)", "0", "1", np.sqrt)
@@ -27,7 +27,7 @@ CLAIMS = ("004-106", "004-107", "004-109", "004-110", "004-111", "004-112", "004
 
 def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     """Read off tables and verdicts."""
-    e = Evidence(sections)
+    e = Evidence({NAME: sections})
     verdicts = [v for section in sections for v in section.verdicts]
     good = sum(v.expected in ("", v.verdict) and v.explained for v in verdicts)
     return (
@@ -40,8 +40,12 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     )
 
 
+def _rows(e: Evidence, table: str) -> tuple[tuple[Cell, ...], ...]:
+    return e.table(NAME, table).table.rows
+
+
 def _built(e: Evidence) -> str:
-    rows = e.rows(BUILT)
+    rows = _rows(e, BUILT)
     under = sum(float(row[7]) <= float(row[6]) for row in rows)
     sine = {(str(row[1]), float(row[2])): int(row[3]) for row in rows if str(row[0]) == SINE.said}
     errors = sorted({error for _, error in sine}, reverse=True)
@@ -49,7 +53,7 @@ def _built(e: Evidence) -> str:
         f"{sine['relu', error]} ReLUs, or {sine['hard sigmoid', error]} in pairs that are hard sigmoids, or {sine['sigmoid', error]} sigmoids, for an error of {error:g}"
         for error in errors
     )
-    plane = e.rows(PLANE)[0]
+    plane = _rows(e, PLANE)[0]
     return (
         f"Document 004's construction works, with explicit weights and a certified bound: {under} of {len(rows)} networks on torch are below theirs. "
         f"For sin on [−π, π] it takes {widths}. In two variables $xy$ takes {plane[4]} ReLUs for an error of {float(plane[3]):g}."
@@ -57,7 +61,7 @@ def _built(e: Evidence) -> str:
 
 
 def _activations(e: Evidence) -> str:
-    rows = e.rows(EACH)
+    rows = _rows(e, EACH)
     never = [str(row[0]) for row in rows if float(row[2]) > 0]
     floors = ", ".join(f"{float(row[2]):.3g} ({row[0]})" for row in rows if float(row[2]) > 0)
     return (
@@ -67,7 +71,7 @@ def _activations(e: Evidence) -> str:
 
 
 def _contest(e: Evidence) -> str:
-    rows = e.rows(CONTEST)
+    rows = _rows(e, CONTEST)
     told = []
     for activation in dict.fromkeys(str(row[0]) for row in rows):
         mine = [row for row in rows if row[0] == activation]
@@ -79,8 +83,8 @@ def _contest(e: Evidence) -> str:
 
 
 def _depth(e: Evidence) -> str:
-    teeth, squares = e.rows(TEETH)[-1], e.rows(SQUARES)
-    few = e.rows(WAVES)[-1]
+    teeth, squares = _rows(e, TEETH)[-1], _rows(e, SQUARES)
+    few = _rows(e, WAVES)[-1]
     pays = next((row for row in squares if row[5] == "depth"), None)
     when = f"from an error of {spoken(float(pays[0]))} on" if pays else "at none of the errors shown"
     return (
@@ -90,9 +94,9 @@ def _depth(e: Evidence) -> str:
 
 
 def _noise(e: Evidence) -> str:
-    (across,) = (row for row in e.rows(RATIOS) if row[0] == EVERY)
-    (whole,) = (row for row in e.rows(GAPS) if row[0] == WHOLE)
-    wide = [row for row in e.rows(NOISY) if row[0] == WIDE]
+    (across,) = (row for row in _rows(e, RATIOS) if row[0] == EVERY)
+    (whole,) = (row for row in _rows(e, GAPS) if row[0] == WHOLE)
+    wide = [row for row in _rows(e, NOISY) if row[0] == WIDE]
     return (
         f"On few noisy points a wider layer overfits more: from {wide[0][2]} to {wide[-1][2]} parameters the excess of the test error over the training error grows by "
         f"{float(whole[1]):.2g} ± {float(whole[2]):.1g}. But three hidden layers with as many parameters overfit more than one: the test error of one is {float(across[1]):.2g} of theirs "
@@ -101,7 +105,7 @@ def _noise(e: Evidence) -> str:
 
 
 STUDY = Study(
-    name="universal-approximation",
+    name=NAME,
     title="One hidden layer: what it can be, with weights written down",
     question=(
         "Document 004 builds a network that is near any function: a curve is cut into lines, lines into hard sigmoids, hard sigmoids are replaced by sigmoids. Does each step hold, "
@@ -208,7 +212,7 @@ STUDY = Study(
             "Claims of document 004",
             ("Each word is computed from what stands above; the ledger has the evidence of each in full.",),
             CLAIMS,
-            "universal-approximation",
+            NAME,
             sections,
         ),
     ),
