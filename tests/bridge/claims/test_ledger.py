@@ -15,12 +15,12 @@ MOST_UNDECIDABLE = 10
 
 
 def _planted() -> dict[str, Plant]:
-    """What each theme's tests plant, by claim."""
-    found: dict[str, Plant] = {}
+    """What each theme's tests plant, by claim: the plant alone, or with the word that it turns the claim's into."""
+    found: dict[str, Plant | tuple[Plant, str]] = {}
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         if module.name.startswith("test_") and module.name != "test_ledger":
             found |= getattr(importlib.import_module(f".{module.name}", __package__), "CONTRARY", {})
-    return found
+    return {claim: plant[0] if isinstance(plant, tuple) else plant for claim, plant in found.items()}
 
 
 CONTRARY = _planted()

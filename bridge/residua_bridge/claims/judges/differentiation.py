@@ -281,7 +281,7 @@ def smaller_truncation(e: Evidence) -> Ruling:
         correction="the order in $h$ is higher, the error need not be smaller",
         counterexample=(
             "$x^3 - x^4$ at 0: the central error is $h^2$, the forward one $h^2 - h^3$, at every step below 2; and "
-            "$x^3 - x^2$ at 0 from $h = \\frac{1}{2}$ on"
+            "$x^3 - x^2$ at 0 beyond $h = \\frac{1}{2}$"
         ),
     )
 

@@ -44,11 +44,10 @@ def work_is_lost(e: Evidence) -> Ruling:
         holds=all(share + bar < LOST for share, bar in zip(shares, bars, strict=True)),
         fails=derived and met and any(share > bar for share, bar in zip(shares, bars, strict=True)),
         correction=(
-            "A step on one batch lowers the loss of the next one, of other examples, by "
-            f"{shares[0]:.2f} ± {bars[0]:.2f} of what it gains on its own after {moments[0]:g} steps and by "
-            f"{shares[-1]:.2f} ± {bars[-1]:.2f} of it after {moments[-1]:g}, without any normalisation; of many data "
-            "the share is $g^2/(g^2 + v/B)$ to first order, which is 0 only where the gradient $g$ of the whole loss "
-            "is."
+            "A step on one batch lowers the loss of the next one, of other examples, too, without any normalisation: "
+            f"by {shares[0]:.2f} ± {bars[0]:.2f} of its own gain after {moments[0]:g} steps of training, by "
+            f"{shares[-1]:.2f} ± {bars[-1]:.2f} of it after {moments[-1]:g}; of many data the share is "
+            "$g^2/(g^2 + v/B)$ to first order, which is 0 only where the gradient $g$ of the whole loss is."
         ),
         counterexample=(
             "$L = (w-x)^2/2$ at $w = 0$: a step on $x = 1$ lowers the loss of the next example $x = 2$ for every "
