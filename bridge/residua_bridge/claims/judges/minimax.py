@@ -90,8 +90,8 @@ def two_relus_for_sigmoid(e: Evidence) -> Ruling:
             "that near, and never nearer, are two ReLUs in the largest error"
         ),
         counterexample=(
-            f"the sigmoid itself: no two ReLUs and constants have an error below {at_least(floor, 6)} everywhere, and on "
-            f"[−8, 8] no three linear pieces one below {at_least(any_three, 4)}"
+            f"the sigmoid itself: no two ReLUs and constants have an error below {at_least(floor, 6)} everywhere, and "
+            f"on [−8, 8] no three linear pieces one below {at_least(any_three, 4)}"
         ),
         remark=(
             f"with more units the error falls as $N^{{-2}}$: on [−8, 8] {three:.3g} with {ONE_PIECE} pieces, "
