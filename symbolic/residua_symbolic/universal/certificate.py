@@ -23,6 +23,7 @@ Ball = Any
 CLOSE = flint.arb("1.02")  # the upper end over the lower one
 SMALL = flint.arb("0.01")  # of the error asked for: no need to know better
 CELLS = 20_000
+VALUES = 4_000_000  # of units on cells, where all count on each: some twenty seconds
 FAR = 50  # beyond it an activation is its limit, or its asymptote, but for FAR e^(−FAR): z e^(−z) falls from 1 on
 
 
@@ -51,7 +52,8 @@ def _searched(target: Target, layer: "Layer", small: Ball) -> Ball:
 
     for low, high in pairwise(cuts):
         add(low, high)
-    while len(cells) < CELLS:
+    most_cells = CELLS if layer.is_local else min(CELLS, VALUES // layer.units.width)
+    while len(cells) < most_cells:
         _, _, most, low, high = cells[0]
         middle = ((low + high) / 2).mid()
         if most <= least * CLOSE or most <= small or not low < middle < high:

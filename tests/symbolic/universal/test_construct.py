@@ -199,3 +199,11 @@ def test_two_variables_are_refused() -> None:
     ):
         with pytest.raises(ResiduaError, match=said):
             construct_plane(text, (0, 0), (1, 1), 0.1)
+
+
+def test_many_waves_are_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every sine counts on every cell: the search ends at a number of values, and a loose bound is no certificate."""
+    monkeypatch.setattr("residua_symbolic.universal.certificate.VALUES", 5_000)
+    with pytest.raises(ResiduaError, match="too many cells"):
+        construct("tanh(50*x)", -1, 1, 0.1, "sin")
+    assert construct("tanh(50*x)", -1, 1, 0.1, "gelu").bound.upper <= 0.1
