@@ -58,11 +58,11 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     apart = squares.number(UNCONNECTED, "", {"function": "tanh(x)", "pieces N": 2})
     return (
         f"Two ReLUs come within {at_most(free[1], 6)} of the sigmoid on the whole line, {at_most(held[1], 6)} if their "
-        f"ramp runs from 0 to 1, and no nearer: the bounds from below, {at_least(free[0], 6)} and {at_least(held[0], 6)}, are "
-        f"proved by alternating errors. The hard sigmoid of torch is off by {float(str(torch_row['at most'])):.4f}.",
+        f"ramp runs from 0 to 1, and no nearer: the bounds from below, {at_least(free[0], 6)} and "
+        f"{at_least(held[0], 6)}, are proved by alternating errors. The hard sigmoid of torch is off by {float(str(torch_row['at most'])):.4f}.",
         f"One sigmoid comes within {at_most(own, 6)} of a hard sigmoid ({at_most(own_held, 6)} with its "
-        "ends held), whatever the width: both problems are one. “Can approximate” is true up to that number and in the mean as the ramp gets "
-        "steep, not in the largest error; for that it takes sums.",
+        "ends held), whatever the width: both problems are one. “Can approximate” is true up to that number and in "
+        "the mean as the ramp gets steep, not in the largest error; for that it takes sums.",
         f"In the mean square the nearest ramp from 0 to 1 has its knots at ±{knots[0]:.4f}; the integral has a closed "
         "form with a dilogarithm.",
         "With N pieces the constants of the laws are met by certified optima in the largest error and by fits in the "
