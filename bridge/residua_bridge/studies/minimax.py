@@ -59,7 +59,8 @@ def conclusion(sections: Sequence[Section]) -> tuple[str, ...]:
     return (
         f"Two ReLUs come within {at_most(free[1], 6)} of the sigmoid on the whole line, {at_most(held[1], 6)} if their "
         f"ramp runs from 0 to 1, and no nearer: the bounds from below, {at_least(free[0], 6)} and "
-        f"{at_least(held[0], 6)}, are proved by alternating errors. The hard sigmoid of torch is off by {float(str(torch_row['at most'])):.4f}.",
+        f"{at_least(held[0], 6)}, are proved by alternating errors. The hard sigmoid of torch is "
+        f"off by {float(str(torch_row['at most'])):.4f}.",
         f"One sigmoid comes within {at_most(own, 6)} of a hard sigmoid ({at_most(own_held, 6)} with its "
         "ends held), whatever the width: both problems are one. “Can approximate” is true up to that number and in "
         "the mean as the ramp gets steep, not in the largest error; for that it takes sums.",
