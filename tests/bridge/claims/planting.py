@@ -10,6 +10,7 @@ from residua_bridge.findings import Cell, DerivationText, Findings, Section, Tab
 
 Reports = Mapping[str, tuple[Section, ...]]
 Plant = Callable[[Reports], Reports]
+Case = tuple[str, Plant, str]  # a claim, what is planted against it, and the word that this makes
 FOLDER = Path(__file__).parents[3] / "reports"
 
 
@@ -23,6 +24,16 @@ def committed() -> Reports:
 def record(claim: str, reports: Reports | None = None) -> Record:
     """The record of one claim."""
     return ledger(committed() if reports is None else reports, claims_named((claim,)))[0]
+
+
+def turned(plants: Mapping[str, tuple[Plant, str]]) -> list[Case]:
+    """A case a claim."""
+    return [(claim, plant, word) for claim, (plant, word) in plants.items()]
+
+
+def bare(plants: Mapping[str, Plant]) -> list[Case]:
+    """A case a claim: evidence without which nothing is confirmed."""
+    return [(claim, plant, "not confirmed") for claim, plant in plants.items()]
 
 
 def cell(report: str, table: str, column: str, value: Cell | Callable[[Cell], Cell], **match: Cell) -> Plant:

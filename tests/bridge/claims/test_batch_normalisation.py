@@ -1,8 +1,6 @@
 """Contrary evidence for the claims of document 003 on ε, smoothness, rates and small batches."""
 
-import pytest
-
-from .planting import Plant, both, cell, committed, record, unproved, verdict
+from .planting import Case, Plant, bare, both, cell, committed, record, turned, unproved, verdict
 
 INVARIANCE, SPECTRA, LAWS = "invariance", "normalization", "batchnorm-explosion"
 EPSILON, SMOOTH, SMALL = "What ε leaves of the invariance", "Where the objective is less smooth", "Small batches"
@@ -31,7 +29,6 @@ TURNED: dict[str, tuple[Plant, str]] = {
     "003-064": (cell(INVARIANCE, BEHIND, "after 12 steps", 0.1), "true"),
     "003-066": (cell(LAWS, SMALL, "ratio of means", 0.5, B=4), "false"),
 }
-CONTRARY = {claim: plant for claim, (plant, _) in TURNED.items()}
 OTHERWISE: dict[str, tuple[str, Plant, str]] = {
     "an ε that is felt at large sizes only": (
         "003-059",
@@ -82,26 +79,7 @@ MISSING = {
 }
 
 
-@pytest.mark.parametrize("claim", WORDS)
-def test_the_word(claim: str) -> None:
-    assert record(claim).verdict == WORDS[claim]
-
-
-@pytest.mark.parametrize("claim", TURNED)
-def test_contrary_evidence_turns_the_word(claim: str) -> None:
-    plant, word = TURNED[claim]
-    assert record(claim, plant(committed())).verdict == word != WORDS[claim]
-
-
-@pytest.mark.parametrize("planted", OTHERWISE)
-def test_every_part_of_the_evidence_counts(planted: str) -> None:
-    claim, plant, word = OTHERWISE[planted]
-    assert record(claim, plant(committed())).verdict == word
-
-
-@pytest.mark.parametrize("claim", MISSING)
-def test_without_its_evidence_nothing_is_confirmed(claim: str) -> None:
-    assert record(claim, MISSING[claim](committed())).verdict == "not confirmed"
+CASES: list[Case] = [*turned(TURNED), *OTHERWISE.values(), *bare(MISSING)]
 
 
 def test_what_is_said_of_optima_needs_its_proof() -> None:
@@ -109,7 +87,3 @@ def test_what_is_said_of_optima_needs_its_proof() -> None:
     assert "every ray" in record("003-063").remark
     assert "every ray" not in record("003-063", bare).remark
     assert record("003-063", bare).verdict == "undecidable"
-
-
-def test_every_decided_claim_has_contrary_evidence() -> None:
-    assert {claim for claim, word in WORDS.items() if word != "undecidable"} == set(CONTRARY)

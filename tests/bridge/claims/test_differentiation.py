@@ -1,8 +1,6 @@
 """Contrary evidence for every claim of document 004 on derivatives."""
 
-import pytest
-
-from .planting import Plant, cell, committed, record, unproved, verdict
+from .planting import Case, Plant, bare, cell, turned, unproved, verdict
 
 AUTODIFF, QUOTIENTS, SWELL = "autodiff", "finite-differences", "swell"
 RECURSION = "δ by the recursion, adjoints of the trace, and torch's gradients"
@@ -38,7 +36,6 @@ TURNED: dict[str, tuple[Plant, str]] = {
     "004-104": (cell(AUTODIFF, "Networks in which the recursion", "identical", 21, widths="2-3-2"), "false"),
     "004-105": (cell(AUTODIFF, "Operations of chains", "reverse / function", 9.5, operation="sin"), "false"),
 }
-CONTRARY = {claim: plant for claim, (plant, _) in TURNED.items()}
 UNPROVED = {
     "004-087": unproved(AUTODIFF, "Chain rule", "rule"),
     "004-088": unproved(AUTODIFF, "Linearity", "rule"),
@@ -88,27 +85,4 @@ KEPT = {
 }
 
 
-@pytest.mark.parametrize("claim", WORDS)
-def test_the_words(claim: str) -> None:
-    assert record(claim).verdict == WORDS[claim]
-
-
-@pytest.mark.parametrize("claim", TURNED)
-def test_contrary_evidence_turns_the_word(claim: str) -> None:
-    plant, word = TURNED[claim]
-    assert record(claim, plant(committed())).verdict == word
-
-
-@pytest.mark.parametrize("claim", UNPROVED)
-def test_no_word_without_proof_or_comparison(claim: str) -> None:
-    assert record(claim, UNPROVED[claim](committed())).verdict == "not confirmed"
-
-
-@pytest.mark.parametrize("plant", KEPT)
-def test_every_part_of_the_evidence_counts(plant: str) -> None:
-    claim, planted, word = KEPT[plant]
-    assert record(claim, planted(committed())).verdict == word
-
-
-def test_every_claim_has_its_contrary_evidence() -> None:
-    assert set(CONTRARY) == set(WORDS)
+CASES: list[Case] = [*turned(TURNED), *KEPT.values(), *bare(UNPROVED)]

@@ -3,27 +3,27 @@
 import importlib
 import pkgutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from residua_bridge.claims import DECIDED, claims_named, register
 from residua_bridge.claims.judging import all_judges
 
-from .planting import Plant, Reports, committed, record
+from .planting import Case, Reports, committed, record
 
 MOST_UNDECIDABLE = 10
 
 
-def _planted() -> dict[str, Plant]:
-    """What each theme's tests plant, by claim: the plant alone, or with the word that it turns the claim's into."""
-    found: dict[str, Plant | tuple[Plant, str]] = {}
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        if module.name.startswith("test_") and module.name != "test_ledger":
-            found |= getattr(importlib.import_module(f".{module.name}", __package__), "CONTRARY", {})
-    return {claim: plant[0] if isinstance(plant, tuple) else plant for claim, plant in found.items()}
+def _themes() -> list[ModuleType]:
+    """The tests of judges, theme by theme: which words they expect, and what is planted against them."""
+    names = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
+    found = [importlib.import_module(f".{name}", __package__) for name in names if name not in ("planting", __name__)]
+    return [module for module in found if hasattr(module, "CASES")]
 
 
-CONTRARY = _planted()
+WORDS: dict[str, str] = {claim: word for theme in _themes() for claim, word in theme.WORDS.items()}
+CASES: list[Case] = [case for theme in _themes() for case in theme.CASES]
 
 
 def test_every_claim_has_a_judge_who_says_how() -> None:
@@ -35,6 +35,7 @@ def test_every_claim_has_a_judge_who_says_how() -> None:
 def test_a_claim_is_decided_by_evidence_and_says_what_belongs_to_its_word(claim: str) -> None:
     found = record(claim)
     assert found.verdict in DECIDED, found.remark
+    assert "nan" not in " ".join((found.conditions, found.correction, found.counterexample, found.remark)).split()
     assert found.evidence, "a word without evidence"
     assert found.verdict != "conditional" or found.conditions
     assert found.verdict != "false" or (found.correction and found.counterexample)
@@ -42,12 +43,19 @@ def test_a_claim_is_decided_by_evidence_and_says_what_belongs_to_its_word(claim:
 
 
 @pytest.mark.parametrize("claim", register())
-def test_contrary_evidence_changes_the_word(claim: str) -> None:
-    word = record(claim).verdict
-    if word == "undecidable":
-        return
-    assert claim in CONTRARY, "no contrary evidence is planted for this claim"
-    assert record(claim, CONTRARY[claim](committed())).verdict != word
+def test_the_word(claim: str) -> None:
+    assert record(claim).verdict == WORDS[claim]
+
+
+@pytest.mark.parametrize("case", range(len(CASES)), ids=[f"{claim}-{k}" for k, (claim, _, _) in enumerate(CASES)])
+def test_planted_evidence_makes_its_word(case: int) -> None:
+    claim, plant, word = CASES[case]
+    assert record(claim, plant(committed())).verdict == word
+
+
+def test_against_every_decided_claim_something_is_planted_that_turns_its_word() -> None:
+    turned = {claim for claim, _, word in CASES if word != WORDS[claim]}
+    assert turned >= {claim for claim, word in WORDS.items() if word != "undecidable"}
 
 
 @pytest.mark.parametrize("claim", register())

@@ -1,8 +1,6 @@
 """Contrary evidence for every claim of document 002 on losses and labels."""
 
-import pytest
-
-from .planting import Plant, both, cell, committed, record, unproved, verdict
+from .planting import Case, Plant, bare, both, cell, committed, record, turned, unproved, verdict
 
 LOSSES = "losses"
 LENGTHS, GRADIENTS = "Expected lengths of codes", "Both gradients, and when they differ"
@@ -103,41 +101,7 @@ ALSO: dict[str, tuple[str, Plant, str]] = {
 }
 
 
-@pytest.mark.parametrize("claim", WORDS)
-def test_the_word(claim: str) -> None:
-    found = record(claim)
-    assert found.verdict == WORDS[claim]
-    assert len(found.evidence) >= 2
-    assert found.remark or found.correction
-    assert bool(found.correction) == (found.verdict == "false")
-    assert bool(found.counterexample) == (found.verdict == "false")
-
-
-@pytest.mark.parametrize("claim", CONTRARY)
-def test_contrary_evidence_turns_the_word(claim: str) -> None:
-    plant, word = CONTRARY[claim]
-    assert record(claim, plant(committed())).verdict == word != WORDS[claim]
-
-
-@pytest.mark.parametrize("claim", UNPROVED)
-def test_without_its_proof_nothing_is_confirmed(claim: str) -> None:
-    assert record(claim, UNPROVED[claim](committed())).verdict == "not confirmed"
-
-
-@pytest.mark.parametrize("case", ALSO)
-def test_each_part_of_the_evidence_counts(case: str) -> None:
-    claim, plant, word = ALSO[case]
-    assert record(claim, plant(committed())).verdict == word
-
-
-def test_every_claim_has_a_word_and_contrary_evidence() -> None:
-    assert set(WORDS) == set(UNPROVED)
-    assert set(CONTRARY) == {claim for claim, word in WORDS.items() if word != "undecidable"}
-
-
-def test_missing_evidence_confirms_nothing() -> None:
-    reports = {name: sections for name, sections in committed().items() if name != LOSSES}
-    assert {record(claim, reports).verdict for claim in WORDS} == {"not confirmed"}
+CASES: list[Case] = [*turned(CONTRARY), *ALSO.values(), *bare(UNPROVED)]
 
 
 def test_texts_hold_no_typed_results() -> None:

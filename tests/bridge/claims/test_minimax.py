@@ -1,7 +1,5 @@
 """Contrary evidence for what document 004 says of sigmoids, hard sigmoids and ReLUs."""
 
-import pytest
-
 from residua_bridge.experiments.minimax_ramps import CURVE as RAMP_CURVE
 from residua_bridge.experiments.minimax_ramps import LEAST, MOST, RAMPS, WORDS
 from residua_bridge.experiments.minimax_sigmoids import ALIKE, SIGMOIDS
@@ -10,7 +8,7 @@ from residua_bridge.experiments.minimax_sigmoids import LEAST as NO_NEARER
 from residua_symbolic.minimax.ramp_laws import NEAREST, UNITS
 from residua_symbolic.minimax.sigmoid_laws import RIVALS, SCALES
 
-from .planting import Plant, both, cell, committed, record, unproved, verdict
+from .planting import Case, Plant, both, cell, committed, record, unproved, verdict
 
 REPORT = "minimax"
 FREE = WORDS["free"]
@@ -40,23 +38,10 @@ TURNED: dict[str, tuple[tuple[Plant, str], ...]] = {  # what is planted, and the
         (unproved(REPORT, NEAREST, "stretches"), "not confirmed"),
     ),
 }
-CONTRARY = {claim: plants[0][0] for claim, plants in TURNED.items()}
 
 
-@pytest.mark.parametrize("claim", TURNED)
-def test_the_word_of_the_committed_report(claim: str) -> None:
-    found = record(claim)
-    assert found.verdict == "conditional"
-    assert found.conditions
-    assert found.evidence
-
-
-@pytest.mark.parametrize(
-    ("claim", "plant", "word"),
-    [(claim, plant, word) for claim, plants in TURNED.items() for plant, word in plants],
-)
-def test_contrary_evidence_turns_the_word(claim: str, plant: Plant, word: str) -> None:
-    assert record(claim, plant(committed())).verdict == word
+WORDS = dict.fromkeys(TURNED, "conditional")
+CASES: list[Case] = [(claim, plant, word) for claim, plants in TURNED.items() for plant, word in plants]
 
 
 def test_numbers_of_the_texts_come_from_the_tables() -> None:

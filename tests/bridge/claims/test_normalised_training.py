@@ -1,10 +1,8 @@
 """Contrary evidence for what document 003 says of training, and the words without it."""
 
-import pytest
-
 from residua_bridge.experiments.normalised_training_nets import BAR
 
-from .planting import Plant, both, cell, committed, record, unproved, verdict
+from .planting import Case, Plant, bare, both, cell, committed, record, turned, unproved, verdict
 
 HERE = "normalised-training"
 SHARES, DEPENDS, CHANGED = "What a step does", "What one output depends on", "The other samples drawn anew"
@@ -89,38 +87,12 @@ def planted(claim: str, plant: Plant) -> str:
     return record(claim, plant(committed())).verdict
 
 
-@pytest.mark.parametrize("claim", WORDS)
-def test_the_word_without_contrary_evidence(claim: str) -> None:
-    found = record(claim)
-    assert found.verdict == WORDS[claim]
-    assert found.evidence
-    assert found.computed
-    assert bool(found.conditions) == (found.verdict == "conditional")
-    assert bool(found.counterexample) == (found.verdict in ("false", "conditional"))
-    assert "nan" not in " ".join((found.conditions, found.correction, found.counterexample, found.remark))
-
-
-@pytest.mark.parametrize("claim", CONTRARY)
-def test_contrary_evidence_turns_the_word(claim: str) -> None:
-    plant, word = CONTRARY[claim]
-    assert WORDS[claim] != word
-    assert planted(claim, plant) == word
-
-
-@pytest.mark.parametrize("claim", OTHERWISE)
-def test_other_contrary_evidence_turns_it_too(claim: str) -> None:
-    plant, word = OTHERWISE[claim]
-    assert planted(claim, plant) == word
-
-
-@pytest.mark.parametrize("claim", MISSING)
-def test_nothing_is_said_without_its_evidence(claim: str) -> None:
-    assert planted(claim, MISSING[claim]) == "not confirmed"
-
-
-@pytest.mark.parametrize("claim", ALSO_MISSING)
-def test_nor_without_other_parts_of_it(claim: str) -> None:
-    assert {planted(claim, plant) for plant in ALSO_MISSING[claim]} == {"not confirmed"}
+CASES: list[Case] = [
+    *turned(CONTRARY),
+    *turned(OTHERWISE),
+    *bare(MISSING),
+    *((claim, plant, "not confirmed") for claim, plants in ALSO_MISSING.items() for plant in plants),
+]
 
 
 def test_what_is_measured_of_a_suggestion_is_told() -> None:
@@ -129,7 +101,3 @@ def test_what_is_measured_of_a_suggestion_is_told() -> None:
     assert planted("003-085", bare) == "undecidable"
     assert "Proved" in record("003-085").remark
     assert "Proved" not in record("003-085", bare(committed())).remark
-
-
-def test_every_claim_of_the_study_has_its_contrary_evidence() -> None:
-    assert set(CONTRARY) == set(WORDS) - {"003-085"} == set(MISSING)

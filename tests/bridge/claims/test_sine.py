@@ -1,8 +1,6 @@
 """Contrary evidence for the claims of document 002 on sin, and the words without it."""
 
-import pytest
-
-from .planting import Plant, both, cell, committed, record, unproved, verdict
+from .planting import Case, Plant, bare, both, cell, committed, record, turned, unproved, verdict
 
 FIT = "sin-fit"
 SUMMARY, STOPS, CLOSEST = "The networks together", "Where the stop leaves the error", "Which T_n is closest"
@@ -67,7 +65,6 @@ TURNED: dict[str, tuple[Plant, str]] = {  # what is planted, and the word that i
         "true",
     ),
 }
-CONTRARY = {claim: plant for claim, (plant, _) in TURNED.items()}  # read by the test of the whole ledger
 OTHERWISE: dict[str, tuple[Plant, str]] = {
     "002-022": (cell(FIT, "Network by network", "D", 1.0), "false"),
     "002-027": (unproved(FIT, "Piecewise-linear functions in the mean square", "law"), "false"),
@@ -110,35 +107,7 @@ PARTS: list[tuple[str, Plant, str]] = [  # every part of what a word rests on
 ]
 
 
-@pytest.mark.parametrize(("claim", "plant", "word"), PARTS)
-def test_every_part_of_the_evidence_counts(claim: str, plant: Plant, word: str) -> None:
-    assert record(claim, plant(committed())).verdict == word
-
-
-@pytest.mark.parametrize("claim", WORDS)
-def test_the_word(claim: str) -> None:
-    assert record(claim).verdict == WORDS[claim]
-
-
-@pytest.mark.parametrize("claim", TURNED)
-def test_contrary_evidence_turns_the_word(claim: str) -> None:
-    plant, word = TURNED[claim]
-    assert record(claim, plant(committed())).verdict == word != WORDS[claim]
-
-
-@pytest.mark.parametrize("claim", OTHERWISE)
-def test_a_condition_stands_and_falls_with_its_evidence(claim: str) -> None:
-    plant, word = OTHERWISE[claim]
-    assert record(claim, plant(committed())).verdict == word != WORDS[claim]
-
-
-@pytest.mark.parametrize("claim", MISSING)
-def test_without_its_evidence_nothing_is_confirmed(claim: str) -> None:
-    assert record(claim, MISSING[claim](committed())).verdict == "not confirmed"
-
-
-def test_every_decided_claim_has_contrary_evidence() -> None:
-    assert {claim for claim, word in WORDS.items() if word != "undecidable"} == set(CONTRARY)
+CASES: list[Case] = [*turned(TURNED), *turned(OTHERWISE), *bare(MISSING), *PARTS]
 
 
 def test_few_networks_decide_nothing() -> None:
@@ -184,12 +153,3 @@ def test_depth_is_told_beyond_chance() -> None:
     assert "not beyond chance" in record("002-031").remark
     assert "not beyond chance" not in record("002-031", surely(committed())).remark
     assert record("002-031", both(LONGER_IS_WORSE, surely)(committed())).verdict == "not confirmed"
-
-
-@pytest.mark.parametrize("claim", WORDS)
-def test_what_is_said_is_whole(claim: str) -> None:
-    one = record(claim)
-    assert one.evidence
-    assert len(one.computed) > 100
-    assert (one.verdict in ("conditional", "false")) == bool(one.correction)
-    assert one.counterexample or one.verdict in ("true", "undecidable")

@@ -1,13 +1,11 @@
 """Contrary evidence for the claims of document 004 on universal approximation, and the words without it."""
 
-import pytest
-
 from residua_bridge.experiments.universal_overfit import EVERY, WHOLE
 from residua_symbolic.universal.depth_laws import CROSSINGS, PARABOLA
 from residua_symbolic.universal.ramp_laws import JUMP, RAMPS, UNBOUNDED
 from residua_symbolic.universal.smooth_laws import SMOOTH
 
-from .planting import Plant, both, cell, committed, record, unproved, verdict
+from .planting import Case, Plant, both, cell, committed, record, turned, unproved, verdict
 
 HERE = "universal-approximation"
 BUILT, BEYOND, CONTEST = "Constructed to a stated error", "A straight line on the whole line", "Constructed against"
@@ -54,27 +52,9 @@ MORE: tuple[tuple[str, Plant, str], ...] = (
     ("004-115", cell(HERE, GAPS, "difference", 0.0, excess=WHOLE), "false"),
     ("004-115", cell(HERE, GAPS, "difference", 0.1, excess=EVERY), "not confirmed"),
 )
-CONTRARY = {claim: plant for claim, (plant, _) in TURNED.items()}
 
 
-@pytest.mark.parametrize("claim", WORDS)
-def test_words(claim: str) -> None:
-    found = record(claim)
-    assert found.verdict == WORDS[claim]
-    assert found.evidence
-    if found.verdict != "true":
-        assert found.counterexample
-
-
-@pytest.mark.parametrize("claim", CONTRARY)
-def test_contrary_evidence_turns_the_word(claim: str) -> None:
-    plant, word = TURNED[claim]
-    assert record(claim, plant(committed())).verdict == word != WORDS[claim]
-
-
-@pytest.mark.parametrize(("claim", "plant", "word"), MORE)
-def test_more_of_it(claim: str, plant: Plant, word: str) -> None:
-    assert record(claim, plant(committed())).verdict == word != WORDS[claim]
+CASES: list[Case] = [*turned(TURNED), *MORE]
 
 
 def test_second_order_steps_are_told_as_they_are() -> None:
