@@ -1,5 +1,6 @@
 """The ledger as a report: counts by document, then every claim with its verdict and its evidence."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -20,9 +21,12 @@ CLAIM = (
 )
 REFUTED_BY = (
     "Other evidence: a word is computed from derivations that are proved, and from measurements made, in the run that "
-    "wrote the reports named beside it. Tests plant contrary evidence for every claim and see its word change."
+    "wrote the reports named beside it. Tests plant contrary evidence against every claim that is decided and see its "
+    "word change."
 )
 
+CONDITION = "It holds if"
+FUNCTIONS = ("sin", "exp", "tanh")
 READING = (
     "Every claim has its place in the document (L62 is line 62 of its file, §1.4 a section, (1.5) a formula), its word "
     "and what belongs to it: the condition under which it holds, what is right instead, the smallest case in which it "
@@ -84,13 +88,19 @@ def _section(document: Document, records: Sequence[Record]) -> Section:
 def entry(record: Record) -> Entry:
     """A record as a report prints it."""
     said = (
-        ("It holds if", record.conditions),
+        (CONDITION, record.conditions),
         ("What is right", record.correction),
         ("Where it fails", record.counterexample),
         ("Remark", record.remark),
     )
-    told = tuple((lead, text) for lead, text in said if text)
+    told = tuple((lead, text if lead == CONDITION else _opened(text)) for lead, text in said if text)
     return Entry(record.id, record.locator, record.claim, record.verdict, told, record.evidence, record.computed)
+
+
+def _opened(text: str) -> str:
+    """A text as a sentence begins; a formula, a letter or a function in front stays as it is."""
+    first = re.match(r"(?:a|[a-z]{2,})(?=[ ,-])", text)
+    return text[:1].upper() + text[1:] if first and first[0] not in FUNCTIONS else text
 
 
 def _conclusion(records: Sequence[Record]) -> tuple[str, ...]:
