@@ -7,7 +7,7 @@ import pytest
 
 from residua_bridge import cli
 from residua_bridge.claims import Record, documents, ledger, register
-from residua_bridge.claims.report import NAME, claims_report, counts
+from residua_bridge.claims.report import NAME, claims_report, counts, entry
 from residua_bridge.findings import Findings, Reference, Section
 from residua_bridge.formats import formats
 from residua_bridge.formats.markdown import link
@@ -48,11 +48,20 @@ def test_counts_add_up() -> None:
 def test_an_entry_says_everything(name: str) -> None:
     record = made("003-046", "conditional", conditions="if $n > 1$", correction="not so", counterexample="{1, 2}")
     text = formats()[name].render(claims_report([study("one"), study("two")], [record])).replace("{}", "")
-    for part in ("003-046: conditional", "L62", "It holds if", "What is right", "not so", "Where it fails", "Thus."):
+    for part in ("003-046: conditional", "L62", "It holds if", "What is right", "Not so", "Where it fails", "Thus."):
         assert part in text
     for part in ("proved (exact)", "0.1235", "0.01", "picture: A curve", "profile: quick", "reports: one, two"):
         assert part in text
     assert "x: one" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a step", "A step"), ("by (1.3)", "By (1.3)"), ("x + 1", "x + 1"), ("tanh, 2", "tanh, 2"), ("$x$ is", "$x$ is")],
+)
+def test_a_text_begins_as_a_sentence(text: str, shown: str) -> None:
+    said = dict(entry(made("003-046", "false", correction=text)).said)
+    assert said["What is right"] == shown
 
 
 def test_evidence_is_linked_as_github_names_headings() -> None:
