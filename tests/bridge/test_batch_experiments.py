@@ -9,7 +9,7 @@ import pytest
 
 from residua_bridge.experiments import along_training, row_coupling, stored_statistics
 from residua_bridge.experiments.along_training import AlongTraining, Statement, agrees
-from residua_bridge.experiments.certified_rounding import CertifiedRounding, Small
+from residua_bridge.experiments.certified.rounding import CertifiedRounding, Small
 from residua_bridge.experiments.error_ladder import ErrorLadder
 from residua_bridge.experiments.row_coupling import RowCoupling
 from residua_bridge.experiments.spectra import Spectra

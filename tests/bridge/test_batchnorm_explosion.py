@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law, Sizes
 from residua_bridge.claims import Evidence
-from residua_bridge.experiments.batchnorm_benefit import Setting, WhichVariances
-from residua_bridge.experiments.batchnorm_laws import ours
-from residua_bridge.experiments.batchnorm_residual import POST_DEPTHS, not_normal, post_norm, pre_norm, resolution
-from residua_bridge.experiments.batchnorm_small import SmallBatches
-from residua_bridge.experiments.batchnorm_sources import (
+from residua_bridge.experiments.batchnorm.benefit import Setting, WhichVariances
+from residua_bridge.experiments.batchnorm.laws import ours
+from residua_bridge.experiments.batchnorm.residual import POST_DEPTHS, not_normal, post_norm, pre_norm, resolution
+from residua_bridge.experiments.batchnorm.small import SmallBatches
+from residua_bridge.experiments.batchnorm.sources import (
     Gradients,
     Kept,
     Planned,
@@ -25,7 +25,7 @@ from residua_bridge.experiments.batchnorm_sources import (
     relu_block,
     root,
 )
-from residua_bridge.experiments.batchnorm_story import ALONG, BATCH, EDGE, POPULAR, Story, taken_for
+from residua_bridge.experiments.batchnorm.story import ALONG, BATCH, EDGE, POPULAR, Story, taken_for
 from residua_bridge.figures import MANY
 from residua_bridge.findings import Cell, Section, Table, VerdictText
 from residua_bridge.studies.batchnorm_explosion import (

@@ -12,10 +12,11 @@ from scipy.stats import norm
 from residua_bridge.budgets import judge
 from residua_bridge.budgets.estimate import estimate
 from residua_bridge.budgets.judge import Word
-from residua_bridge.experiments import calibration_tables, calibration_trials
-from residua_bridge.experiments.calibration_laws import TRUE_LAWS, WRONG_LAWS, log_linear, log_relu, tanh_slopes
-from residua_bridge.experiments.calibration_tables import CalibrationTrials
-from residua_bridge.experiments.calibration_trials import (
+from residua_bridge.experiments.calibration import tables as calibration_tables
+from residua_bridge.experiments.calibration import trials as calibration_trials
+from residua_bridge.experiments.calibration.laws import TRUE_LAWS, WRONG_LAWS, log_linear, log_relu, tanh_slopes
+from residua_bridge.experiments.calibration.tables import CalibrationTrials
+from residua_bridge.experiments.calibration.trials import (
     FULL_COUNT,
     FULL_RUN,
     TRUE_COUNT,

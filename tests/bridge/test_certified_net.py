@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from residua_bridge.claims import Evidence
-from residua_bridge.experiments import certified_comparison, certified_networks, certified_parameters
-from residua_bridge.experiments.certified_band import Band
-from residua_bridge.experiments.certified_coefficients import _compared
-from residua_bridge.experiments.certified_networks import (
+from residua_bridge.experiments.certified import comparison as certified_comparison
+from residua_bridge.experiments.certified import networks as certified_networks
+from residua_bridge.experiments.certified import parameters as certified_parameters
+from residua_bridge.experiments.certified.band import Band
+from residua_bridge.experiments.certified.coefficients import _compared
+from residua_bridge.experiments.certified.networks import (
     KINDS,
     Trained,
     exact_errors,
@@ -20,9 +22,9 @@ from residua_bridge.experiments.certified_networks import (
     shares,
     trained,
 )
-from residua_bridge.experiments.certified_orders import _OneNetwork
-from residua_bridge.experiments.certified_parameters import Parameters, _Ladder
-from residua_bridge.experiments.certified_radius import _OneRadius
+from residua_bridge.experiments.certified.orders import _OneNetwork
+from residua_bridge.experiments.certified.parameters import Parameters, _Ladder
+from residua_bridge.experiments.certified.radius import _OneRadius
 from residua_bridge.findings import Section, Table
 from residua_bridge.studies.certified_net import CLAIMS, NAME, TRAINING, beyond, closing
 from residua_bridge.study import By, Settings

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from residua_bridge.experiments import certified_referee as referee
-from residua_bridge.experiments import certified_trials
-from residua_bridge.experiments.certified_trials import CertifiedTrials, Trial, full_run, tally, trial
+from residua_bridge.experiments.certified import referee
+from residua_bridge.experiments.certified import trials as certified_trials
+from residua_bridge.experiments.certified.trials import CertifiedTrials, Trial, full_run, tally, trial
 from residua_bridge.study import By, Settings
 from residua_network import Activation, BatchNorm, LayerNorm, Linear, Network, Residual, RMSNorm
 from residua_numeric import build, weights_of

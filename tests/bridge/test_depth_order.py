@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from residua_bridge.claims import Evidence
-from residua_bridge.experiments import depth_order_degrees, depth_order_matrix, depth_order_teeth
-from residua_bridge.experiments.depth_order_blocks import PolynomialBlocks
-from residua_bridge.experiments.depth_order_degrees import counted_degree, counted_rank
-from residua_bridge.experiments.depth_order_floors import Case, Floors, fitted, judged, quadrature
-from residua_bridge.experiments.depth_order_matrix import (
+from residua_bridge.experiments.depth_order import degrees as depth_order_degrees
+from residua_bridge.experiments.depth_order import matrix as depth_order_matrix
+from residua_bridge.experiments.depth_order import teeth as depth_order_teeth
+from residua_bridge.experiments.depth_order.blocks import PolynomialBlocks
+from residua_bridge.experiments.depth_order.degrees import counted_degree, counted_rank
+from residua_bridge.experiments.depth_order.floors import Case, Floors, fitted, judged, quadrature
+from residua_bridge.experiments.depth_order.matrix import (
     ANEW,
     BUILT,
     EXPONENTIAL,
@@ -28,8 +30,8 @@ from residua_bridge.experiments.depth_order_matrix import (
     measured_contributions,
     tanh_network,
 )
-from residua_bridge.experiments.depth_order_tanh import TanhWidths, built, certified_error, matched, seen_error
-from residua_bridge.experiments.depth_order_teeth import errors, model_of
+from residua_bridge.experiments.depth_order.tanh import TanhWidths, built, certified_error, matched, seen_error
+from residua_bridge.experiments.depth_order.teeth import errors, model_of
 from residua_bridge.findings import Section, Table
 from residua_bridge.studies.depth_order import (
     CLAIMS,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from residua_bridge.experiments import derivative_routes as routes
-from residua_bridge.experiments.difference_network import NET, ROWS, Trained
+from residua_bridge.experiments.difference.network import NET, ROWS, Trained
 from residua_bridge.study import Finding, Settings
 from residua_numeric.autodiff import parameter_gradient
 

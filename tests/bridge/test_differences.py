@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residua_bridge.experiments import difference_cases, difference_curves, difference_table
-from residua_bridge.experiments.difference_cases import Case, errors, errors_of_rounded_steps, torch_noise
-from residua_bridge.experiments.difference_checks import GradientChecks, _Check
-from residua_bridge.experiments.difference_curves import best_of, least_of, predicted_best, ratio_of, rounding_of
-from residua_bridge.experiments.difference_network import Trained, _Along, directions
-from residua_bridge.experiments.difference_rounded_steps import FLAT, LARGE, _discrepancy
-from residua_bridge.experiments.difference_table import PrintedTable
+from residua_bridge.experiments.difference import cases as difference_cases
+from residua_bridge.experiments.difference import curves as difference_curves
+from residua_bridge.experiments.difference import table as difference_table
+from residua_bridge.experiments.difference.cases import Case, errors, errors_of_rounded_steps, torch_noise
+from residua_bridge.experiments.difference.checks import GradientChecks, _Check
+from residua_bridge.experiments.difference.curves import best_of, least_of, predicted_best, ratio_of, rounding_of
+from residua_bridge.experiments.difference.network import Trained, _Along, directions
+from residua_bridge.experiments.difference.rounded_steps import FLAT, LARGE, _discrepancy
+from residua_bridge.experiments.difference.table import PrintedTable
 from residua_bridge.study import Settings, study_named
 from residua_numeric.differencing import measured_differences
 from residua_numeric.lines import program_line

@@ -5,10 +5,10 @@ import pytest
 
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder
-from residua_bridge.experiments import dynamics_laws as laws
-from residua_bridge.experiments.dynamics_extrapolation import extrapolated
-from residua_bridge.experiments.dynamics_regression import RESOLUTION, Entry
-from residua_bridge.experiments.dynamics_sources import (
+from residua_bridge.experiments.dynamics import laws
+from residua_bridge.experiments.dynamics.extrapolation import extrapolated
+from residua_bridge.experiments.dynamics.regression import RESOLUTION, Entry
+from residua_bridge.experiments.dynamics.sources import (
     Distances,
     HalfTimes,
     Halvings,

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residua_bridge.experiments import invariance_rotation, invariance_scale, invariance_smoothness
-from residua_bridge.experiments.invariance_models import Case, hessian_times_weights, passed
-from residua_bridge.experiments.invariance_rates import BEHIND, PLAIN, RATES, Rates
-from residua_bridge.experiments.invariance_rotation import Angles, fluctuation, walk
-from residua_bridge.experiments.invariance_scale import EPSILON, ScaleInvariance
-from residua_bridge.experiments.invariance_smoothness import SMOOTH, Smoothness
+from residua_bridge.experiments.invariance import rotation as invariance_rotation
+from residua_bridge.experiments.invariance import scale as invariance_scale
+from residua_bridge.experiments.invariance import smoothness as invariance_smoothness
+from residua_bridge.experiments.invariance.models import Case, hessian_times_weights, passed
+from residua_bridge.experiments.invariance.rates import BEHIND, PLAIN, RATES, Rates
+from residua_bridge.experiments.invariance.rotation import Angles, fluctuation, walk
+from residua_bridge.experiments.invariance.scale import EPSILON, ScaleInvariance
+from residua_bridge.experiments.invariance.smoothness import SMOOTH, Smoothness
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Settings, study_named
 from residua_symbolic import invariance

@@ -8,10 +8,12 @@ import pytest
 
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder
-from residua_bridge.experiments import layernorm_grid, layernorm_laws, layernorm_overstated
-from residua_bridge.experiments.layernorm_grid import WholeDistribution, WidthAndDepth
-from residua_bridge.experiments.layernorm_overstated import Overstated
-from residua_bridge.experiments.layernorm_sources import Nets, Ratios, carried_by_largest
+from residua_bridge.experiments.layernorm import grid as layernorm_grid
+from residua_bridge.experiments.layernorm import laws as layernorm_laws
+from residua_bridge.experiments.layernorm import overstated as layernorm_overstated
+from residua_bridge.experiments.layernorm.grid import WholeDistribution, WidthAndDepth
+from residua_bridge.experiments.layernorm.overstated import Overstated
+from residua_bridge.experiments.layernorm.sources import Nets, Ratios, carried_by_largest
 from residua_bridge.study import By, Settings, study_named
 from residua_symbolic.moments.layer.ratio import LayerRatio
 

@@ -13,18 +13,16 @@ from torch import Tensor
 
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder
-from residua_bridge.experiments import (
-    losses_coding,
-    losses_entropies,
-    losses_fixed,
-    losses_labels,
-    losses_softmax,
-    losses_squares,
-    losses_tokens,
-    losses_tsne,
-)
-from residua_bridge.experiments.losses_planted import WRONG, Refusals, refused
-from residua_bridge.experiments.losses_sources import NewDecoders, asymptotic_law, even_law, exact_law
+from residua_bridge.experiments.losses import coding as losses_coding
+from residua_bridge.experiments.losses import entropies as losses_entropies
+from residua_bridge.experiments.losses import fixed as losses_fixed
+from residua_bridge.experiments.losses import labels as losses_labels
+from residua_bridge.experiments.losses import softmax as losses_softmax
+from residua_bridge.experiments.losses import squares as losses_squares
+from residua_bridge.experiments.losses import tokens as losses_tokens
+from residua_bridge.experiments.losses import tsne as losses_tsne
+from residua_bridge.experiments.losses.planted import WRONG, Refusals, refused
+from residua_bridge.experiments.losses.sources import NewDecoders, asymptotic_law, even_law, exact_law
 from residua_bridge.study import By, Experiment, Finding, Settings, carry_out_one
 from residua_bridge.verdict import Verdict
 from residua_numeric import loss_pairs, tsne

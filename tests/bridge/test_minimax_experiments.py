@@ -8,12 +8,15 @@ import pytest
 import torch
 
 from residua_bridge.compare import compare
-from residua_bridge.experiments import minimax_ramps, minimax_sigmoids, minimax_squares, minimax_trained
-from residua_bridge.experiments.minimax_pieces import bracket, continuous_error, counts_for, limit
-from residua_bridge.experiments.minimax_ramps import NearestRamps, measured_error, ramp_model, stated_error
-from residua_bridge.experiments.minimax_sigmoids import constants_of, hard, nearest_error, ramp_error, sigmoid_model
-from residua_bridge.experiments.minimax_squares import integrated
-from residua_bridge.experiments.minimax_trained import KINDS, kind_of, relu_errors
+from residua_bridge.experiments.minimax import ramps as minimax_ramps
+from residua_bridge.experiments.minimax import sigmoids as minimax_sigmoids
+from residua_bridge.experiments.minimax import squares as minimax_squares
+from residua_bridge.experiments.minimax import trained as minimax_trained
+from residua_bridge.experiments.minimax.pieces import bracket, continuous_error, counts_for, limit
+from residua_bridge.experiments.minimax.ramps import NearestRamps, measured_error, ramp_model, stated_error
+from residua_bridge.experiments.minimax.sigmoids import constants_of, hard, nearest_error, ramp_error, sigmoid_model
+from residua_bridge.experiments.minimax.squares import integrated
+from residua_bridge.experiments.minimax.trained import KINDS, kind_of, relu_errors
 from residua_bridge.findings import Findings
 from residua_bridge.studies.minimax import STUDY
 from residua_bridge.study import Settings

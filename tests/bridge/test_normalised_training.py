@@ -9,17 +9,16 @@ import pytest
 import torch
 from scipy import stats
 
-from residua_bridge.experiments import normalised_training_axes as axes
-from residua_bridge.experiments import normalised_training_batches as batches
-from residua_bridge.experiments import normalised_training_gates as along
-from residua_bridge.experiments.normalised_training_accuracy import BesideDropout, ByBatch, ByRate
-from residua_bridge.experiments.normalised_training_axes import Axes
-from residua_bridge.experiments.normalised_training_batches import Shuffled
-from residua_bridge.experiments.normalised_training_factor import LearnedFactor
-from residua_bridge.experiments.normalised_training_gates import ForgetGates
-from residua_bridge.experiments.normalised_training_memory import MemoryHeld
-from residua_bridge.experiments.normalised_training_nets import accuracies, classifier, digits, first, interval, sided
-from residua_bridge.experiments.normalised_training_steps import CarriedOver
+from residua_bridge.experiments.normalised_training import axes, batches
+from residua_bridge.experiments.normalised_training import gates as along
+from residua_bridge.experiments.normalised_training.accuracy import BesideDropout, ByBatch, ByRate
+from residua_bridge.experiments.normalised_training.axes import Axes
+from residua_bridge.experiments.normalised_training.batches import Shuffled
+from residua_bridge.experiments.normalised_training.factor import LearnedFactor
+from residua_bridge.experiments.normalised_training.gates import ForgetGates
+from residua_bridge.experiments.normalised_training.memory import MemoryHeld
+from residua_bridge.experiments.normalised_training.nets import accuracies, classifier, digits, first, interval, sided
+from residua_bridge.experiments.normalised_training.steps import CarriedOver
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Settings, study_named
 from residua_numeric import accuracy
@@ -85,7 +84,7 @@ def test_a_step_is_not_lost() -> None:
 def test_a_wrong_mean_product_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradients of single examples of twice the size: four times the mean products."""
     one = replace(experiment(CarriedOver), hidden=2, population=96, batch=16)
-    double = "residua_bridge.experiments.normalised_training_steps.gradients_of_examples"
+    double = "residua_bridge.experiments.normalised_training.steps.gradients_of_examples"
     monkeypatch.setattr(double, lambda *given: 2 * gradients_of_examples(*given))
     assert str(one._products("none", 24).verdict) == "differ"
 

@@ -9,10 +9,10 @@ import pytest
 
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder, Law
-from residua_bridge.experiments import plain_laws as laws
-from residua_bridge.experiments.plain_phase import PhasePicture
-from residua_bridge.experiments.plain_signals import Signals
-from residua_bridge.experiments.plain_sources import (
+from residua_bridge.experiments.plain import laws
+from residua_bridge.experiments.plain.phase import PhasePicture
+from residua_bridge.experiments.plain.signals import Signals
+from residua_bridge.experiments.plain.sources import (
     GradientPair,
     NewKinks,
     OtherVariance,
@@ -21,7 +21,7 @@ from residua_bridge.experiments.plain_sources import (
     line_network,
     plain,
 )
-from residua_bridge.experiments.plain_tails import HeavyTails
+from residua_bridge.experiments.plain.tails import HeavyTails
 from residua_bridge.studies.plain_nets import ROUNDED
 from residua_bridge.study import By, Settings, study_named
 from residua_bridge.verdict import Verdict

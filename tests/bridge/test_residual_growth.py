@@ -8,8 +8,8 @@ import pytest
 from residua_bridge.budgets.judge import judged
 from residua_bridge.budgets.law import Ladder
 from residua_bridge.experiments.judged_laws import JudgedLaws
-from residua_bridge.experiments.residual_growth_laws import CountedAlike, Derived, MeanLength, Mistaken, value_of
-from residua_bridge.experiments.residual_growth_sources import PathLengths, Stream, columns, network, statistics
+from residua_bridge.experiments.residual_growth.laws import CountedAlike, Derived, MeanLength, Mistaken, value_of
+from residua_bridge.experiments.residual_growth.sources import PathLengths, Stream, columns, network, statistics
 from residua_bridge.study import study_named
 from residua_network import Residual
 from residua_symbolic.moments.residual.laws import ResidualLaw

@@ -7,14 +7,14 @@ import flint
 import numpy as np
 import pytest
 
-from residua_bridge.experiments import residual_taylor_targets as targets
-from residua_bridge.experiments.residual_taylor_blocks import EarlyAndLate, falls
-from residua_bridge.experiments.residual_taylor_carried import CarriedState, Case
-from residua_bridge.experiments.residual_taylor_depth import CARRIED, ErrorsOverDepth
-from residua_bridge.experiments.residual_taylor_folds import Fold, Folds, at_the_floor, best_values
-from residua_bridge.experiments.residual_taylor_literal import LiteralConstruction
-from residua_bridge.experiments.residual_taylor_scalar import ScalarStream
-from residua_bridge.experiments.residual_taylor_targets import (
+from residua_bridge.experiments.residual_taylor import targets
+from residua_bridge.experiments.residual_taylor.blocks import EarlyAndLate, falls
+from residua_bridge.experiments.residual_taylor.carried import CarriedState, Case
+from residua_bridge.experiments.residual_taylor.depth import CARRIED, ErrorsOverDepth
+from residua_bridge.experiments.residual_taylor.folds import Fold, Folds, at_the_floor, best_values
+from residua_bridge.experiments.residual_taylor.literal import LiteralConstruction
+from residua_bridge.experiments.residual_taylor.scalar import ScalarStream
+from residua_bridge.experiments.residual_taylor.targets import (
     Target,
     against,
     down,
@@ -24,7 +24,7 @@ from residua_bridge.experiments.residual_taylor_targets import (
     sup,
     up,
 )
-from residua_bridge.experiments.residual_taylor_training import TrainedStreams
+from residua_bridge.experiments.residual_taylor.training import TrainedStreams
 from residua_bridge.experiments.texts import proved
 from residua_bridge.findings import Cell, Section, Table, VerdictText
 from residua_bridge.studies.residual_taylor import (

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from residua_bridge.experiments import sin_errors, sin_lines, sin_trained
-from residua_bridge.experiments.sin_errors import ERRORS, PolynomialErrors
-from residua_bridge.experiments.sin_lines import FITS, FOUND, LEAST, ExplicitNetworks, PieceErrors, explicit
-from residua_bridge.experiments.sin_nets import DEGREES, Nets, Setting, task
-from residua_bridge.experiments.sin_plateau import PlateauRule, degree_of
-from residua_bridge.experiments.sin_points import FewPoints
-from residua_bridge.experiments.sin_structure import STACKS, Structure
-from residua_bridge.experiments.sin_trained import (
+from residua_bridge.experiments.sin import errors as sin_errors
+from residua_bridge.experiments.sin import lines as sin_lines
+from residua_bridge.experiments.sin import trained as sin_trained
+from residua_bridge.experiments.sin.errors import ERRORS, PolynomialErrors
+from residua_bridge.experiments.sin.lines import FITS, FOUND, LEAST, ExplicitNetworks, PieceErrors, explicit
+from residua_bridge.experiments.sin.nets import DEGREES, Nets, Setting, task
+from residua_bridge.experiments.sin.plateau import PlateauRule, degree_of
+from residua_bridge.experiments.sin.points import FewPoints
+from residua_bridge.experiments.sin.structure import STACKS, Structure
+from residua_bridge.experiments.sin.trained import (
     ABOVE_PRINTED,
     ABOVE_STOP,
     CLOSEST,
@@ -204,7 +206,7 @@ def test_a_distance_that_breaks_the_rule_is_noticed(nets: Nets) -> None:
 
 
 def test_dropout_in_another_order_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from residua_bridge.experiments import sin_structure
+    from residua_bridge.experiments.sin import structure as sin_structure
 
     assert all(d.verdict is Verdict.AGREE for d in Structure("s", ()).run(Settings()).discrepancies)
     monkeypatch.setattr(sin_structure, "Dropout", lambda rate: Linear(16, 16))

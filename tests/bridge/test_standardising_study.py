@@ -8,14 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from residua_bridge.experiments import standardising_moments as moments
-from residua_bridge.experiments import standardising_saturation as saturation
-from residua_bridge.experiments import standardising_shape as shape
-from residua_bridge.experiments import standardising_sigmoid as sigmoid
-from residua_bridge.experiments.standardising_depth import DISTANCES, DepthDistances
-from residua_bridge.experiments.standardising_few import COST, PEOPLE_TABLE, FewFeatures
-from residua_bridge.experiments.standardising_lost import LEARNT, RANDOM, WITHOUT, WithoutAffine
-from residua_bridge.experiments.standardising_map import (
+from residua_bridge.experiments.standardising import moments, saturation, shape, sigmoid
+from residua_bridge.experiments.standardising.depth import DISTANCES, DepthDistances
+from residua_bridge.experiments.standardising.few import COST, PEOPLE_TABLE, FewFeatures
+from residua_bridge.experiments.standardising.lost import LEARNT, RANDOM, WITHOUT, WithoutAffine
+from residua_bridge.experiments.standardising.map import (
     BATCH,
     BEST,
     DEPARTURES,
@@ -25,9 +22,9 @@ from residua_bridge.experiments.standardising_map import (
     STORED,
     Restoring,
 )
-from residua_bridge.experiments.standardising_saturation import HELD, NOISY, Saturation
-from residua_bridge.experiments.standardising_sides import Mean, set_beside
-from residua_bridge.experiments.standardising_sigmoid import FITS, Fits
+from residua_bridge.experiments.standardising.saturation import HELD, NOISY, Saturation
+from residua_bridge.experiments.standardising.sides import Mean, set_beside
+from residua_bridge.experiments.standardising.sigmoid import FITS, Fits
 from residua_bridge.findings import Section, Table
 from residua_bridge.study import By, Experiment, Finding, Settings, study_named
 from residua_bridge.verdict import Verdict
@@ -105,7 +102,7 @@ def test_maps(found: dict[str, Finding]) -> None:
 def test_restoring_notices_another_gamma(monkeypatch: pytest.MonkeyPatch) -> None:
     """A layer with ε outside the root is not restored by √(v + ε)."""
     monkeypatch.setattr(
-        "residua_bridge.experiments.standardising_map._image", lambda x: (x - x.mean(0)) / (x.std(0) + 1e-2)
+        "residua_bridge.experiments.standardising.map._image", lambda x: (x - x.mean(0)) / (x.std(0) + 1e-2)
     )
     finding = next(e for e in STUDY.experiments if isinstance(e, Restoring)).run(Settings())
     assert [v.verdict for v in finding.section.verdicts] == ["differ", "differ"]

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from residua_bridge.experiments import swell_laws, swell_networks, swell_table, swell_trained
 from residua_bridge.experiments.exact_counts import exactly
-from residua_bridge.experiments.swell_laws import Map, SwellLaws
-from residua_bridge.experiments.swell_networks import NetworkSwell
-from residua_bridge.experiments.swell_table import COLLECTED, PRINTED, SwellTable
-from residua_bridge.experiments.swell_times import SwellTimes, graph_route, shared_route, sympy_route
-from residua_bridge.experiments.swell_trained import TrainedSwell
+from residua_bridge.experiments.swell import laws as swell_laws
+from residua_bridge.experiments.swell import networks as swell_networks
+from residua_bridge.experiments.swell import table as swell_table
+from residua_bridge.experiments.swell import trained as swell_trained
+from residua_bridge.experiments.swell.laws import Map, SwellLaws
+from residua_bridge.experiments.swell.networks import NetworkSwell
+from residua_bridge.experiments.swell.table import COLLECTED, PRINTED, SwellTable
+from residua_bridge.experiments.swell.times import SwellTimes, graph_route, shared_route, sympy_route
+from residua_bridge.experiments.swell.trained import TrainedSwell
 from residua_bridge.studies.swell import STUDY, X, conclusion
 from residua_bridge.study import By, Settings
 from residua_symbolic.growth import Law, law_of

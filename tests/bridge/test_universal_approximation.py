@@ -6,14 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from residua_bridge.experiments import universal_exact, universal_models
-from residua_bridge.experiments.universal_activations import Activations
-from residua_bridge.experiments.universal_constructed import Goal, constructed, met
-from residua_bridge.experiments.universal_depth import deep_parameters
-from residua_bridge.experiments.universal_exact import ExactLines
-from residua_bridge.experiments.universal_models import as_computed, below, not_below, seen
-from residua_bridge.experiments.universal_overfit import Noise, deep, matching_depth, parameters, shallow
-from residua_bridge.experiments.universal_trained import Contest, built, error_of, quadrature
+from residua_bridge.experiments.universal import exact as universal_exact
+from residua_bridge.experiments.universal import models as universal_models
+from residua_bridge.experiments.universal.activations import Activations
+from residua_bridge.experiments.universal.constructed import Goal, constructed, met
+from residua_bridge.experiments.universal.depth import deep_parameters
+from residua_bridge.experiments.universal.exact import ExactLines
+from residua_bridge.experiments.universal.models import as_computed, below, not_below, seen
+from residua_bridge.experiments.universal.overfit import Noise, deep, matching_depth, parameters, shallow
+from residua_bridge.experiments.universal.trained import Contest, built, error_of, quadrature
 from residua_bridge.study import By, Settings
 from residua_symbolic.universal import through
 from residua_symbolic.universal.units import Units
@@ -31,7 +32,7 @@ def test_a_construction_agrees_and_a_wrong_one_does_not(monkeypatch: pytest.Monk
     def shifted(units: Units, x: np.ndarray) -> np.ndarray:
         return seen(units, x) + 0.2
 
-    monkeypatch.setattr("residua_bridge.experiments.universal_constructed.seen", shifted)
+    monkeypatch.setattr("residua_bridge.experiments.universal.constructed.seen", shifted)
     monkeypatch.setattr(universal_models, "seen", shifted)
     _, computed, bounded = met(SINE, "sigmoid", 0.2)
     assert [str(d.verdict) for d in (computed, bounded)] == ["differ", "differ"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from residua_bridge.compare import compare
-from residua_bridge.experiments.difference_network import NET, ROWS, Floats, Trained
+from residua_bridge.experiments.difference.network import NET, ROWS, Floats, Trained
 from residua_bridge.findings import Section, Table
 from residua_bridge.rendering import as_text
 from residua_bridge.study import Finding, Settings

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from residua_bridge.experiments.plain_sources import Floats
+from residua_bridge.experiments.plain.sources import Floats
 from residua_bridge.findings import Section, Table
 from residua_bridge.study import By, Finding, Labelled, Settings
 from residua_network import Network

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from residua_bridge.claims import Evidence, claims_section
-from residua_bridge.experiments import batchnorm_laws, batchnorm_residual
-from residua_bridge.experiments.batchnorm_benefit import Setting, WhichVariances
-from residua_bridge.experiments.batchnorm_small import SmallBatches
-from residua_bridge.experiments.batchnorm_sources import PlannedLaws
-from residua_bridge.experiments.batchnorm_story import ALONG, OURS, Story
+from residua_bridge.experiments.batchnorm import laws as batchnorm_laws
+from residua_bridge.experiments.batchnorm import residual as batchnorm_residual
+from residua_bridge.experiments.batchnorm.benefit import Setting, WhichVariances
+from residua_bridge.experiments.batchnorm.small import SmallBatches
+from residua_bridge.experiments.batchnorm.sources import PlannedLaws
+from residua_bridge.experiments.batchnorm.story import ALONG, OURS, Story
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.findings import Cell, Section
 from residua_bridge.study import By, Study

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from residua_bridge.experiments.calibration_tables import CalibrationTrials
-from residua_bridge.experiments.calibration_trials import TRUE_COUNT
+from residua_bridge.experiments.calibration.tables import CalibrationTrials
+from residua_bridge.experiments.calibration.trials import TRUE_COUNT
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 

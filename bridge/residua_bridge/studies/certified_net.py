@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from residua_bridge.claims import Evidence, claims_section
-from residua_bridge.experiments.certified_band import Band
-from residua_bridge.experiments.certified_bounds import BoundProofs
-from residua_bridge.experiments.certified_coefficients import Coefficients
-from residua_bridge.experiments.certified_orders import Orders
-from residua_bridge.experiments.certified_parameters import Parameters
-from residua_bridge.experiments.certified_radius import Radii
-from residua_bridge.experiments.certified_trials import CertifiedTrials
+from residua_bridge.experiments.certified.band import Band
+from residua_bridge.experiments.certified.bounds import BoundProofs
+from residua_bridge.experiments.certified.coefficients import Coefficients
+from residua_bridge.experiments.certified.orders import Orders
+from residua_bridge.experiments.certified.parameters import Parameters
+from residua_bridge.experiments.certified.radius import Radii
+from residua_bridge.experiments.certified.trials import CertifiedTrials
 from residua_bridge.findings import Cell, Section, VerdictText
 from residua_bridge.study import By, Study
 

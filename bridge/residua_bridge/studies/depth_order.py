@@ -5,12 +5,12 @@ from functools import partial
 
 from residua_bridge.claims import Evidence, claims_section
 from residua_bridge.claims.judges.depth import counted, degrees_multiply, diagonal, floors_fall
-from residua_bridge.experiments.depth_order_blocks import PolynomialBlocks
-from residua_bridge.experiments.depth_order_degrees import Reach
-from residua_bridge.experiments.depth_order_floors import DIGITS, Case, Floors
-from residua_bridge.experiments.depth_order_matrix import ANEW, BUILT, EXPONENTIAL, OWN, SINE, TAYLOR, Contributions
-from residua_bridge.experiments.depth_order_tanh import TanhWidths
-from residua_bridge.experiments.depth_order_teeth import Teeth
+from residua_bridge.experiments.depth_order.blocks import PolynomialBlocks
+from residua_bridge.experiments.depth_order.degrees import Reach
+from residua_bridge.experiments.depth_order.floors import DIGITS, Case, Floors
+from residua_bridge.experiments.depth_order.matrix import ANEW, BUILT, EXPONENTIAL, OWN, SINE, TAYLOR, Contributions
+from residua_bridge.experiments.depth_order.tanh import TanhWidths
+from residua_bridge.experiments.depth_order.teeth import Teeth
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.findings import Cell, Section
 from residua_bridge.formats._text import spoken

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from residua_bridge.budgets.law import Ladder
-from residua_bridge.experiments import dynamics_laws as laws
 from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.experiments.dynamics_pictures import EXPONENTS, LEARNT, Exponents, Staged
-from residua_bridge.experiments.dynamics_regression import RATES, RESOLUTION, Entry, RegressionPath
-from residua_bridge.experiments.dynamics_sources import (
+from residua_bridge.experiments.dynamics import laws
+from residua_bridge.experiments.dynamics.pictures import EXPONENTS, LEARNT, Exponents, Staged
+from residua_bridge.experiments.dynamics.regression import RATES, RESOLUTION, Entry, RegressionPath
+from residua_bridge.experiments.dynamics.sources import (
     MODES,
     Distances,
     HalfTimes,

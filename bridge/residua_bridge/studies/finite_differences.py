@@ -6,12 +6,12 @@ from functools import partial
 from residua_bridge.claims import claims_section
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.derivative_routes import DerivativeRoutes
-from residua_bridge.experiments.difference_cases import Case
-from residua_bridge.experiments.difference_checks import GradientChecks
-from residua_bridge.experiments.difference_curves import ErrorCurves
-from residua_bridge.experiments.difference_network import NetworkCurves
-from residua_bridge.experiments.difference_rounded_steps import RoundedSteps
-from residua_bridge.experiments.difference_table import PrintedTable
+from residua_bridge.experiments.difference.cases import Case
+from residua_bridge.experiments.difference.checks import GradientChecks
+from residua_bridge.experiments.difference.curves import ErrorCurves
+from residua_bridge.experiments.difference.network import NetworkCurves
+from residua_bridge.experiments.difference.rounded_steps import RoundedSteps
+from residua_bridge.experiments.difference.table import PrintedTable
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 from residua_symbolic.counterexamples import COUNTEREXAMPLES

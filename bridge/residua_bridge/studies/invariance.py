@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from residua_bridge.claims import claims_section
 from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.experiments.invariance_rates import BEYOND, RATES, Rates
-from residua_bridge.experiments.invariance_rotation import PATH, TURNS, Rotation
-from residua_bridge.experiments.invariance_scale import EPSILON, INVARIANT, ScaleInvariance
-from residua_bridge.experiments.invariance_smoothness import SMOOTH, Smoothness
+from residua_bridge.experiments.invariance.rates import BEYOND, RATES, Rates
+from residua_bridge.experiments.invariance.rotation import PATH, TURNS, Rotation
+from residua_bridge.experiments.invariance.scale import EPSILON, INVARIANT, ScaleInvariance
+from residua_bridge.experiments.invariance.smoothness import SMOOTH, Smoothness
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 from residua_symbolic import invariance

@@ -5,13 +5,13 @@ from math import exp
 
 from residua_bridge.budgets.law import Ladder
 from residua_bridge.claims import claims_section
-from residua_bridge.experiments import layernorm_laws as laws
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.judged_laws import JudgedLaws, Met, PlantedLaws
-from residua_bridge.experiments.layernorm_grid import GRID, TAILS, WholeDistribution, WidthAndDepth
-from residua_bridge.experiments.layernorm_overstated import SHARES, Overstated
-from residua_bridge.experiments.layernorm_relu import CORRECTION, ReluCorrection, rarity
-from residua_bridge.experiments.layernorm_sources import Nets, Ratios, SquaredDeviations
+from residua_bridge.experiments.layernorm import laws
+from residua_bridge.experiments.layernorm.grid import GRID, TAILS, WholeDistribution, WidthAndDepth
+from residua_bridge.experiments.layernorm.overstated import SHARES, Overstated
+from residua_bridge.experiments.layernorm.relu import CORRECTION, ReluCorrection, rarity
+from residua_bridge.experiments.layernorm.sources import Nets, Ratios, SquaredDeviations
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 from residua_symbolic.moments.layer import laws as layer_laws

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 
 from residua_bridge.budgets.law import Ladder
 from residua_bridge.claims import claims_section
-from residua_bridge.experiments import losses_labels as labels
-from residua_bridge.experiments import losses_tokens as tokens
 from residua_bridge.experiments.judged_laws import JudgedLaws, Met, PlantedLaws
-from residua_bridge.experiments.losses_coding import CODES, LABELS, Codes
-from residua_bridge.experiments.losses_entropies import Entropies
-from residua_bridge.experiments.losses_fixed import FREE, PATHS, TwoLosses
-from residua_bridge.experiments.losses_planted import REFUSED, Refusals
-from residua_bridge.experiments.losses_softmax import SoftmaxDerivatives
-from residua_bridge.experiments.losses_sources import NewDecoders, asymptotic_law, even_law, exact_law
-from residua_bridge.experiments.losses_squares import NOISE, TRIANGLE, Squares
-from residua_bridge.experiments.losses_tsne import FIXED, JOINTS, RUNS, Perplexities
+from residua_bridge.experiments.losses import labels, tokens
+from residua_bridge.experiments.losses.coding import CODES, LABELS, Codes
+from residua_bridge.experiments.losses.entropies import Entropies
+from residua_bridge.experiments.losses.fixed import FREE, PATHS, TwoLosses
+from residua_bridge.experiments.losses.planted import REFUSED, Refusals
+from residua_bridge.experiments.losses.softmax import SoftmaxDerivatives
+from residua_bridge.experiments.losses.sources import NewDecoders, asymptotic_law, even_law, exact_law
+from residua_bridge.experiments.losses.squares import NOISE, TRIANGLE, Squares
+from residua_bridge.experiments.losses.tsne import FIXED, JOINTS, RUNS, Perplexities
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 

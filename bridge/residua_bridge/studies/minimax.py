@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 from residua_bridge.claims import Evidence, claims_section
 from residua_bridge.claims.judges.powers import at_least, at_most
-from residua_bridge.experiments.minimax_pieces import (
+from residua_bridge.experiments.minimax.pieces import (
     CONTINUOUS,
     SQUARES,
     UNCONNECTED,
     SquarePieces,
     SupremumPieces,
 )
-from residua_bridge.experiments.minimax_ramps import LEAST, LIBRARIES, MOST, RAMPS, WORDS, NearestRamps
-from residua_bridge.experiments.minimax_sigmoids import LEAST as NO_NEARER
-from residua_bridge.experiments.minimax_sigmoids import SIGMOIDS, NearestSigmoids
-from residua_bridge.experiments.minimax_squares import MINIMA, Squares
-from residua_bridge.experiments.minimax_trained import TRAINED, Trained
+from residua_bridge.experiments.minimax.ramps import LEAST, LIBRARIES, MOST, RAMPS, WORDS, NearestRamps
+from residua_bridge.experiments.minimax.sigmoids import LEAST as NO_NEARER
+from residua_bridge.experiments.minimax.sigmoids import SIGMOIDS, NearestSigmoids
+from residua_bridge.experiments.minimax.squares import MINIMA, Squares
+from residua_bridge.experiments.minimax.trained import TRAINED, Trained
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 

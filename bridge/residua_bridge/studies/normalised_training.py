@@ -4,12 +4,8 @@ from collections.abc import Sequence
 
 from residua_bridge.claims import Evidence, claims_section
 from residua_bridge.claims.judges.normalised_training import NEAR
-from residua_bridge.experiments import normalised_training_axes as axes
-from residua_bridge.experiments import normalised_training_batches as batches
-from residua_bridge.experiments import normalised_training_gates as gates
-from residua_bridge.experiments import normalised_training_memory as memory
-from residua_bridge.experiments import normalised_training_steps as steps
-from residua_bridge.experiments.normalised_training_accuracy import (
+from residua_bridge.experiments.normalised_training import axes, batches, gates, memory, steps
+from residua_bridge.experiments.normalised_training.accuracy import (
     BEST,
     EFFECTS,
     SIZES,
@@ -18,13 +14,13 @@ from residua_bridge.experiments.normalised_training_accuracy import (
     ByRate,
     Net,
 )
-from residua_bridge.experiments.normalised_training_axes import Axes
-from residua_bridge.experiments.normalised_training_batches import Shuffled
-from residua_bridge.experiments.normalised_training_factor import TRIED, LearnedFactor, Variant
-from residua_bridge.experiments.normalised_training_gates import DERIVED, ForgetGates, Setup
-from residua_bridge.experiments.normalised_training_memory import MemoryHeld
-from residua_bridge.experiments.normalised_training_nets import BAR
-from residua_bridge.experiments.normalised_training_steps import CarriedOver
+from residua_bridge.experiments.normalised_training.axes import Axes
+from residua_bridge.experiments.normalised_training.batches import Shuffled
+from residua_bridge.experiments.normalised_training.factor import TRIED, LearnedFactor, Variant
+from residua_bridge.experiments.normalised_training.gates import DERIVED, ForgetGates, Setup
+from residua_bridge.experiments.normalised_training.memory import MemoryHeld
+from residua_bridge.experiments.normalised_training.nets import BAR
+from residua_bridge.experiments.normalised_training.steps import CarriedOver
 from residua_bridge.findings import Cell, Section
 from residua_bridge.study import By, Study
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from residua_bridge.claims import claims_section
-from residua_bridge.experiments.certified_rounding import CertifiedRounding, Small
+from residua_bridge.experiments.certified.rounding import CertifiedRounding, Small
 from residua_bridge.experiments.comparison import Case, Comparisons
 from residua_bridge.experiments.counterexample import SmallestCounterexample
 from residua_bridge.experiments.derivations import Derivations

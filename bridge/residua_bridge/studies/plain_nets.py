@@ -5,19 +5,19 @@ from functools import partial
 
 from residua_bridge.budgets.law import Ladder
 from residua_bridge.claims import Evidence, claims_section
-from residua_bridge.experiments import plain_laws as laws
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.judged_laws import JudgedLaws, Met
-from residua_bridge.experiments.plain_phase import PhasePicture
-from residua_bridge.experiments.plain_signals import SIGNALS, Signals
-from residua_bridge.experiments.plain_sources import (
+from residua_bridge.experiments.plain import laws
+from residua_bridge.experiments.plain.phase import PhasePicture
+from residua_bridge.experiments.plain.signals import SIGNALS, Signals
+from residua_bridge.experiments.plain.sources import (
     GradientPair,
     GradientRatio,
     NewKinks,
     OtherVariance,
     ReluRatio,
 )
-from residua_bridge.experiments.plain_tails import HeavyTails
+from residua_bridge.experiments.plain.tails import HeavyTails
 from residua_bridge.findings import BudgetText, Section, VerdictText
 from residua_bridge.study import By, Study
 from residua_symbolic.moments.integrals import chi_square

@@ -7,8 +7,8 @@ from residua_bridge.claims import claims_section
 from residua_bridge.experiments.derivations import Derivations
 from residua_bridge.experiments.initialised import EXPLODING, VANISHING
 from residua_bridge.experiments.judged_laws import JudgedLaws, Met
-from residua_bridge.experiments.residual_growth_depth import WhereGradientsGo
-from residua_bridge.experiments.residual_growth_laws import (
+from residua_bridge.experiments.residual_growth.depth import WhereGradientsGo
+from residua_bridge.experiments.residual_growth.laws import (
     LINEAR,
     CountedAlike,
     Derived,
@@ -20,7 +20,7 @@ from residua_bridge.experiments.residual_growth_laws import (
     scaled_exactly,
     scaled_in_the_limit,
 )
-from residua_bridge.experiments.residual_growth_sources import PathLengths, Stream
+from residua_bridge.experiments.residual_growth.sources import PathLengths, Stream
 from residua_bridge.findings import Cell, Section
 from residua_bridge.study import By, Study
 from residua_symbolic.moments.residual.laws import PREDICTION_11, PREDICTION_12, PREDICTION_13, ResidualLaw

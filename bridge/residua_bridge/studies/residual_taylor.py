@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from residua_bridge.claims import claims_section
 from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.experiments.residual_taylor_blocks import EarlyAndLate
-from residua_bridge.experiments.residual_taylor_carried import CarriedState, Case
-from residua_bridge.experiments.residual_taylor_depth import ErrorsOverDepth
-from residua_bridge.experiments.residual_taylor_folds import Fold, Folds
-from residua_bridge.experiments.residual_taylor_literal import LiteralConstruction
-from residua_bridge.experiments.residual_taylor_scalar import ScalarStream
-from residua_bridge.experiments.residual_taylor_targets import Target, up
-from residua_bridge.experiments.residual_taylor_training import TrainedStreams
+from residua_bridge.experiments.residual_taylor.blocks import EarlyAndLate
+from residua_bridge.experiments.residual_taylor.carried import CarriedState, Case
+from residua_bridge.experiments.residual_taylor.depth import ErrorsOverDepth
+from residua_bridge.experiments.residual_taylor.folds import Fold, Folds
+from residua_bridge.experiments.residual_taylor.literal import LiteralConstruction
+from residua_bridge.experiments.residual_taylor.scalar import ScalarStream
+from residua_bridge.experiments.residual_taylor.targets import Target, up
+from residua_bridge.experiments.residual_taylor.training import TrainedStreams
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 from residua_symbolic.series.constructions import construction, folds

@@ -5,13 +5,13 @@ from typing import Any
 
 from residua_bridge.claims import Evidence, claims_section
 from residua_bridge.experiments.derivations import Derivations
-from residua_bridge.experiments.sin_errors import ERRORS, PolynomialErrors, as_float
-from residua_bridge.experiments.sin_lines import MEAN, NEEDED, ExplicitNetworks, PieceErrors
-from residua_bridge.experiments.sin_nets import DEGREES, STOP, Setting
-from residua_bridge.experiments.sin_plateau import STARTS, PlateauRule
-from residua_bridge.experiments.sin_points import FewPoints
-from residua_bridge.experiments.sin_structure import Structure
-from residua_bridge.experiments.sin_trained import (
+from residua_bridge.experiments.sin.errors import ERRORS, PolynomialErrors, as_float
+from residua_bridge.experiments.sin.lines import MEAN, NEEDED, ExplicitNetworks, PieceErrors
+from residua_bridge.experiments.sin.nets import DEGREES, STOP, Setting
+from residua_bridge.experiments.sin.plateau import STARTS, PlateauRule
+from residua_bridge.experiments.sin.points import FewPoints
+from residua_bridge.experiments.sin.structure import Structure
+from residua_bridge.experiments.sin.trained import (
     ABOVE_PRINTED,
     ABOVE_STOP,
     ATTAINABLE,

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from residua_bridge.claims import claims_section
-from residua_bridge.experiments.standardising_depth import DISTANCES, DepthDistances, Family
-from residua_bridge.experiments.standardising_few import COST, Features, FewFeatures
-from residua_bridge.experiments.standardising_lost import LEARNT, RANDOM, WITH, WithoutAffine
-from residua_bridge.experiments.standardising_map import AsAMap, Restoring
-from residua_bridge.experiments.standardising_moments import AffineMoments
-from residua_bridge.experiments.standardising_printed import PrintedStatistics
-from residua_bridge.experiments.standardising_saturation import HELD, NOISY, Saturation
-from residua_bridge.experiments.standardising_shape import NUMBERS, OneToHundred, ShapeKept
-from residua_bridge.experiments.standardising_sigmoid import FITS, LINE, PART, Fits, LinearPart, SigmoidRange
+from residua_bridge.experiments.standardising.depth import DISTANCES, DepthDistances, Family
+from residua_bridge.experiments.standardising.few import COST, Features, FewFeatures
+from residua_bridge.experiments.standardising.lost import LEARNT, RANDOM, WITH, WithoutAffine
+from residua_bridge.experiments.standardising.map import AsAMap, Restoring
+from residua_bridge.experiments.standardising.moments import AffineMoments
+from residua_bridge.experiments.standardising.printed import PrintedStatistics
+from residua_bridge.experiments.standardising.saturation import HELD, NOISY, Saturation
+from residua_bridge.experiments.standardising.shape import NUMBERS, OneToHundred, ShapeKept
+from residua_bridge.experiments.standardising.sigmoid import FITS, LINE, PART, Fits, LinearPart, SigmoidRange
 from residua_bridge.experiments.texts import percent
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study

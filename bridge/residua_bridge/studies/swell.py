@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import sympy as sp
 
 from residua_bridge.claims import claims_section
-from residua_bridge.experiments.swell_laws import Map, SwellLaws
-from residua_bridge.experiments.swell_networks import NetworkSwell
-from residua_bridge.experiments.swell_table import SwellTable
-from residua_bridge.experiments.swell_times import SwellTimes
-from residua_bridge.experiments.swell_trained import TrainedSwell
+from residua_bridge.experiments.swell.laws import Map, SwellLaws
+from residua_bridge.experiments.swell.networks import NetworkSwell
+from residua_bridge.experiments.swell.table import SwellTable
+from residua_bridge.experiments.swell.times import SwellTimes
+from residua_bridge.experiments.swell.trained import TrainedSwell
 from residua_bridge.findings import Section
 from residua_bridge.study import By, Study
 from residua_symbolic.functions import sigmoid

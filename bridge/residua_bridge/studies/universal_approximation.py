@@ -6,13 +6,13 @@ from fractions import Fraction
 import numpy as np
 
 from residua_bridge.claims import Evidence, claims_section
-from residua_bridge.experiments.universal_activations import EACH, Activations
-from residua_bridge.experiments.universal_constructed import BUILT, Constructed, Goal
-from residua_bridge.experiments.universal_depth import SQUARES, TEETH, WAVES, Depth
-from residua_bridge.experiments.universal_exact import ExactLines
-from residua_bridge.experiments.universal_overfit import EVERY, GAPS, NOISY, RATIOS, WHOLE, WIDE, Noise
-from residua_bridge.experiments.universal_plane import PLANE, Plane, Surface
-from residua_bridge.experiments.universal_trained import CONTEST, Contest
+from residua_bridge.experiments.universal.activations import EACH, Activations
+from residua_bridge.experiments.universal.constructed import BUILT, Constructed, Goal
+from residua_bridge.experiments.universal.depth import SQUARES, TEETH, WAVES, Depth
+from residua_bridge.experiments.universal.exact import ExactLines
+from residua_bridge.experiments.universal.overfit import EVERY, GAPS, NOISY, RATIOS, WHOLE, WIDE, Noise
+from residua_bridge.experiments.universal.plane import PLANE, Plane, Surface
+from residua_bridge.experiments.universal.trained import CONTEST, Contest
 from residua_bridge.findings import Cell, Section
 from residua_bridge.formats._text import spoken
 from residua_bridge.study import By, Study

@@ -1,10 +1,10 @@
 """Contrary evidence for what document 004 says of sigmoids, hard sigmoids and ReLUs."""
 
-from residua_bridge.experiments.minimax_ramps import CURVE as RAMP_CURVE
-from residua_bridge.experiments.minimax_ramps import LEAST, MOST, RAMPS, WORDS
-from residua_bridge.experiments.minimax_sigmoids import ALIKE, SIGMOIDS
-from residua_bridge.experiments.minimax_sigmoids import CURVE as SIGMOID_CURVE
-from residua_bridge.experiments.minimax_sigmoids import LEAST as NO_NEARER
+from residua_bridge.experiments.minimax.ramps import CURVE as RAMP_CURVE
+from residua_bridge.experiments.minimax.ramps import LEAST, MOST, RAMPS, WORDS
+from residua_bridge.experiments.minimax.sigmoids import ALIKE, SIGMOIDS
+from residua_bridge.experiments.minimax.sigmoids import CURVE as SIGMOID_CURVE
+from residua_bridge.experiments.minimax.sigmoids import LEAST as NO_NEARER
 from residua_symbolic.minimax.ramp_laws import NEAREST, UNITS
 from residua_symbolic.minimax.sigmoid_laws import RIVALS, SCALES
 

@@ -1,6 +1,6 @@
 """Contrary evidence for what document 003 says of training, and the words without it."""
 
-from residua_bridge.experiments.normalised_training_nets import BAR
+from residua_bridge.experiments.normalised_training.nets import BAR
 
 from .planting import Case, Plant, bare, both, cell, committed, record, turned, unproved, verdict
 

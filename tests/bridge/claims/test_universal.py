@@ -1,6 +1,6 @@
 """Contrary evidence for the claims of document 004 on universal approximation, and the words without it."""
 
-from residua_bridge.experiments.universal_overfit import EVERY, WHOLE
+from residua_bridge.experiments.universal.overfit import EVERY, WHOLE
 from residua_symbolic.universal.depth_laws import CROSSINGS, PARABOLA
 from residua_symbolic.universal.ramp_laws import JUMP, RAMPS, UNBOUNDED
 from residua_symbolic.universal.smooth_laws import SMOOTH

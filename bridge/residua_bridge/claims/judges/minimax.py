@@ -2,12 +2,12 @@
 
 from residua_bridge.claims import Evidence, Ruling, judge
 from residua_bridge.claims.judges.powers import at_least, at_most
-from residua_bridge.experiments.minimax_pieces import FLOOR, LAW_SUP, SUPREMA
-from residua_bridge.experiments.minimax_ramps import CURVE as RAMP_CURVE
-from residua_bridge.experiments.minimax_ramps import LEAST, MOST, RAMPS, WORDS
-from residua_bridge.experiments.minimax_sigmoids import ALIKE, MEAN, SHRINKS, SIGMOIDS, WIDTHS
-from residua_bridge.experiments.minimax_sigmoids import CURVE as SIGMOID_CURVE
-from residua_bridge.experiments.minimax_sigmoids import LEAST as NO_NEARER
+from residua_bridge.experiments.minimax.pieces import FLOOR, LAW_SUP, SUPREMA
+from residua_bridge.experiments.minimax.ramps import CURVE as RAMP_CURVE
+from residua_bridge.experiments.minimax.ramps import LEAST, MOST, RAMPS, WORDS
+from residua_bridge.experiments.minimax.sigmoids import ALIKE, MEAN, SHRINKS, SIGMOIDS, WIDTHS
+from residua_bridge.experiments.minimax.sigmoids import CURVE as SIGMOID_CURVE
+from residua_bridge.experiments.minimax.sigmoids import LEAST as NO_NEARER
 from residua_bridge.experiments.texts import percent
 from residua_symbolic.minimax.ramp_laws import NEAREST, UNITS
 from residua_symbolic.minimax.sigmoid_laws import RIVALS, SCALES

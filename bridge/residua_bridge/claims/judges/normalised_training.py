@@ -2,15 +2,10 @@
 
 from residua_bridge.claims import Evidence, Look, Ruling, judge
 from residua_bridge.claims.evidence import MissingEvidenceError
-from residua_bridge.experiments import normalised_training_accuracy as accuracy
-from residua_bridge.experiments import normalised_training_axes as axes
-from residua_bridge.experiments import normalised_training_batches as batches
-from residua_bridge.experiments import normalised_training_factor as factor
-from residua_bridge.experiments import normalised_training_gates as along
-from residua_bridge.experiments import normalised_training_memory as memory
-from residua_bridge.experiments import normalised_training_steps as steps
-from residua_bridge.experiments.layernorm_overstated import ROWS
-from residua_bridge.experiments.normalised_training_nets import BAR
+from residua_bridge.experiments.layernorm.overstated import ROWS
+from residua_bridge.experiments.normalised_training import accuracy, axes, batches, factor, memory, steps
+from residua_bridge.experiments.normalised_training import gates as along
+from residua_bridge.experiments.normalised_training.nets import BAR
 from residua_bridge.findings import Cell
 from residua_symbolic.training.absorbed import ABSORBED
 from residua_symbolic.training.gates import GATES

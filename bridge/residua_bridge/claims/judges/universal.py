@@ -3,13 +3,13 @@
 from math import exp
 
 from residua_bridge.claims import Evidence, Ruling, judge
-from residua_bridge.experiments.universal_activations import EACH
-from residua_bridge.experiments.universal_constructed import BUILT, WIDTHS
-from residua_bridge.experiments.universal_depth import SQUARES, TEETH, WAVES
-from residua_bridge.experiments.universal_exact import BEYOND, DRAWN
-from residua_bridge.experiments.universal_overfit import EVERY, GAPS, NOISY, RATIOS, WHOLE, WIDE
-from residua_bridge.experiments.universal_plane import PLANE
-from residua_bridge.experiments.universal_trained import CONTEST, WON
+from residua_bridge.experiments.universal.activations import EACH
+from residua_bridge.experiments.universal.constructed import BUILT, WIDTHS
+from residua_bridge.experiments.universal.depth import SQUARES, TEETH, WAVES
+from residua_bridge.experiments.universal.exact import BEYOND, DRAWN
+from residua_bridge.experiments.universal.overfit import EVERY, GAPS, NOISY, RATIOS, WHOLE, WIDE
+from residua_bridge.experiments.universal.plane import PLANE
+from residua_bridge.experiments.universal.trained import CONTEST, WON
 from residua_symbolic.universal.activation_laws import MONOMIALS, POLYNOMIAL
 from residua_symbolic.universal.chord_laws import CHORD
 from residua_symbolic.universal.depth_laws import CROSSINGS, PARABOLA

@@ -1,0 +1,1 @@
+"""Polynomials of networks with certified remainders: orders, radii, rounding, random trials."""

@@ -1,0 +1,1 @@
+"""What depth and width do to the order of a polynomial network, and to linear pieces."""

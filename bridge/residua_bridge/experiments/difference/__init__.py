@@ -1,0 +1,1 @@
+"""Difference quotients: what they lose, case by case."""

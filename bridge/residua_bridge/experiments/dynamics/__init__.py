@@ -1,0 +1,1 @@
+"""Closed forms of training, and networks linearised in their parameters."""

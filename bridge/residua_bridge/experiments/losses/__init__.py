@@ -1,0 +1,1 @@
+"""Entropies, cross entropy and squares: identities, trainings, codes, embeddings."""

@@ -1,0 +1,1 @@
+"""Training with normalisation: batches, statistics, memory, accuracy, gates."""

@@ -1,0 +1,1 @@
+"""Random networks without normalisation: laws, tails, phases, signals."""

@@ -1,0 +1,1 @@
+"""How residual networks grow, forward and backward."""

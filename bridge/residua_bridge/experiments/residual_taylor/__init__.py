@@ -1,0 +1,1 @@
+"""Residual networks read as Taylor series: literally, mended, trained."""

@@ -1,0 +1,1 @@
+"""Networks that fit sin, and Taylor polynomials of sin."""

@@ -1,0 +1,1 @@
+"""What standardising changes and keeps, and what trained nets make of it."""

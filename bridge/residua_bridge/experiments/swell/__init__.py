@@ -1,0 +1,1 @@
+"""How large derivatives get: laws, tables, times."""

@@ -1,0 +1,1 @@
+"""Constructions of universal approximation, against training, in depth, under noise."""
