@@ -29,7 +29,7 @@ from residua_bridge.experiments.calibration.laws import TRUE_LAWS, WRONG_LAWS, F
 from residua_bridge.experiments.digests import digest
 from residua_bridge.verdict import Verdict
 
-FULL_RUN = Path(__file__).with_name("calibration.json")
+FULL_RUN = Path(__file__).with_suffix(".json")
 TRUE_COUNT, WRONG_COUNT = 200, 60
 FULL_COUNT = TRUE_COUNT + WRONG_COUNT
 CHUNK = 10  # trials between two entries of the log
