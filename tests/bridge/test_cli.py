@@ -70,11 +70,23 @@ def test_report_of_named_studies_leaves_the_index(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.usefixtures("tiny")
+def test_the_ledger_is_drawn_anew_from_the_reports_of_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = ["report", "--processes", "1", "--out", str(tmp_path)]
+    assert cli._status([*report, "claims"]) == cli.BAD_INPUT
+    assert "expected reports" in capsys.readouterr().err
+    assert cli._status([*report, "tiny", "claims"]) == cli.NOT_AS_EXPECTED  # nothing there confirms a claim
+    assert {p.name for p in tmp_path.iterdir()} == {"claims", "tiny"}
+    assert "115 claims" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("tiny")
 def test_report_writes_everything_and_replaces_it_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "reports"
     report = ["report", "--processes", "1", "--out", str(out)]
     assert cli._status(report) == cli.NOT_AS_EXPECTED  # one of the two expects wrongly
-    assert {p.name for p in out.iterdir()} == {"README.md", "tiny"}
+    assert {p.name for p in out.iterdir()} == {"README.md", "claims", "tiny"}
     assert {p.name for p in (out / "tiny").iterdir()} == {"report.md", "report.tex", "findings.json"}
     (out / "tiny" / "stale.txt").write_text("old")
     assert cli._status([*report, "--format", "markdown"]) == cli.NOT_AS_EXPECTED

@@ -9,7 +9,7 @@ from residua_bridge.budgets.law import Law, Sizes
 from residua_numeric.loss_decoder import initial_losses
 from residua_symbolic.losses.initial_loss import expected_initial_loss
 
-LOSS = "cross entropy, nats"
+LOSS = "loss, nats"
 CHUNK = 100  # networks a call
 Floats = np.ndarray
 
