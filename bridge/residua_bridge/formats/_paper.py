@@ -195,7 +195,16 @@ def _entry(entry: Entry) -> Iterator[Block]:
 def _sources(evidence: Sequence[Reference]) -> Iterator[Source]:
     for report, section in dict.fromkeys((one.report, one.section) for one in evidence):
         here = [told(one) for one in evidence if (one.report, one.section) == (report, section)]
-        yield Source(report, section, "; ".join(here))
+        yield Source(report, section, "; ".join(_under_their_titles(here)))
+
+
+def _under_their_titles(texts: Sequence[str]) -> Iterator[str]:
+    """Texts such as "Table: column = 3"; the title is not said again where the one before has it, too."""
+    before = ""
+    for text in texts:
+        title, colon, rest = text.partition(": ")
+        yield rest if colon and title == before else text
+        before = title
 
 
 def told(reference: Reference) -> str:

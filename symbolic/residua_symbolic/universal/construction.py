@@ -151,7 +151,8 @@ class Construction:
 
     def text(self) -> str:
         """For a terminal."""
-        head = f"{self._words()}; φ = {self.units.activation}"
+        what = f"v_0 + Σ v φ(w {self.target.variable} + b), φ = {self.units.activation}"
+        head = f"{self._words()}: {what}"
         return "\n\n".join([head, self.facts.text(), self.table.text()]) + "\n"
 
     def markdown(self) -> str:

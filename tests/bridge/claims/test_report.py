@@ -1,5 +1,6 @@
 """The ledger as a report and on the command line: counts, links, formats, exit status, bad input."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -70,6 +71,15 @@ def test_evidence_is_linked_as_github_names_headings() -> None:
     assert text.count("../study/report.md") == 2
     assert "](../other/report.md): none" in text
     assert link("sin-fit", "1. β, and x_1 (of it)") == "sin-fit/report.md#1-β-and-x_1-of-it"
+
+
+def test_a_title_is_said_once() -> None:
+    looks = [Reference("number", "study", "S", f"Growth: {name}", 1.5, "exact") for name in ("mean", "median")]
+    other = Reference("proof", "study", "S", "Law: step", True, "exact")
+    found = dataclasses.replace(made("003-046", "true"), evidence=(*looks, other, looks[0]))
+    text = formats()["markdown"].render(claims_report([study("one")], [found]))
+    line = "Growth: mean: 1.5 (exact); median: 1.5 (exact); Law: step: proved (exact); Growth: mean: 1.5 (exact)"
+    assert line in text
 
 
 def test_findings_with_entries_survive_json() -> None:
